@@ -1,0 +1,511 @@
+//! The fold: one event at a time, refusing what cannot follow.
+
+use crate::event::{Entry, Event, InterruptCause};
+use crate::ids::{OpId, ReviewId};
+use crate::op::{Op, OpKind, OpState, Settlement};
+use crate::review::ReviewState;
+use crate::run::{Checkpoint, Failure, Phase, Run, RunState, Session, Spent, Wait, WorkspaceFacts};
+use crate::task::Task;
+use crate::time::Timestamp;
+use crate::usage::Charge;
+
+/// An event that cannot follow the run's journal as it stands. Whoever made it
+/// acted on an old view; nothing is recorded.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("'{event}' cannot follow here: {why}")]
+pub struct Illegal {
+    event: String,
+    why: String,
+}
+
+impl Run {
+    /// Folds a whole journal.
+    pub fn fold<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Result<Option<Self>, Illegal> {
+        let mut run: Option<Self> = None;
+        for entry in entries {
+            match &mut run {
+                None => run = Some(Self::begin(entry)?),
+                Some(run) => run.apply(entry)?,
+            }
+        }
+        Ok(run)
+    }
+
+    /// The run its first entry makes.
+    pub fn begin(entry: &Entry) -> Result<Self, Illegal> {
+        let Event::RunCreated { run, task } = &entry.event else {
+            return Err(illegal(&entry.event, "a journal begins with run_created"));
+        };
+        if entry.seq != 1 {
+            return Err(illegal(&entry.event, "a journal begins at 1"));
+        }
+        Ok(Self::new(*run, (**task).clone(), entry.at))
+    }
+
+    fn new(id: crate::RunId, task: Task, at: Timestamp) -> Self {
+        Self {
+            id,
+            phase: Phase::Queued,
+            head: 1,
+            created_at: at,
+            started_at: None,
+            ended_at: None,
+            last_at: at,
+            attempts: 0,
+            step: 0,
+            ops_recorded: 0,
+            open_ops: Default::default(),
+            reviews: Default::default(),
+            waits: Vec::new(),
+            spent: Spent::default(),
+            budget: task.budget,
+            warned: false,
+            workspace: None,
+            checkpoint: None,
+            session: None,
+            messages: 0,
+            plan: Vec::new(),
+            answered_by: Vec::new(),
+            backend: task.backend.clone(),
+            result: None,
+            partial: None,
+            failure: None,
+            interrupted: None,
+            daemon_deaths: Vec::new(),
+            briefing: None,
+            verify_failures: 0,
+            discarded: false,
+            task,
+        }
+    }
+
+    /// Applies the next entry. On an error the run is unchanged.
+    pub fn apply(&mut self, entry: &Entry) -> Result<(), Illegal> {
+        if entry.seq != self.head + 1 {
+            return Err(illegal(
+                &entry.event,
+                format!("position {} does not follow {}", entry.seq, self.head),
+            ));
+        }
+        self.check(&entry.event)?;
+        self.count_active_time(entry);
+        self.change(entry);
+        self.head = entry.seq;
+        self.last_at = entry.at;
+        Ok(())
+    }
+
+    /// Whether `event` may follow. Changes nothing.
+    fn check(&self, event: &Event) -> Result<(), Illegal> {
+        let refuse = |why: &str| Err(illegal(event, why));
+        let over = self.state().is_over();
+        match event {
+            Event::RunCreated { .. } => refuse("the run exists already"),
+            Event::Applied { .. } | Event::Discarded => {
+                if self.discarded {
+                    refuse("the workspace is gone")
+                } else {
+                    Ok(())
+                }
+            }
+            // A failed run may be resumed; a completed or cancelled one is done with.
+            Event::Queued { .. } => match self.phase {
+                Phase::Completed | Phase::Cancelled => refuse("the run is over"),
+                _ if self.discarded => refuse("the workspace is gone"),
+                _ => Ok(()),
+            },
+            // The outcome of what was already under way is recorded whatever the phase.
+            Event::OpFinished { op, .. }
+            | Event::OpFailed { op, .. }
+            | Event::OpRetried { op, .. } => self.open_op(event, *op).map(|_| ()),
+            Event::OpSettled { op, settlement, .. } => {
+                self.check_settlement(event, *op, settlement)
+            }
+            Event::Charged { .. } | Event::Suspended { .. } => Ok(()),
+            Event::ReviewDecided { review, answer } => {
+                let found = self.review(event, *review)?;
+                if !found.is_open() {
+                    refuse("somebody has decided already")
+                } else if !found.offers(&answer.choice) {
+                    refuse("that is not one of the choices")
+                } else {
+                    Ok(())
+                }
+            }
+            Event::ReviewUsed { review } => {
+                if self.review(event, *review)?.is_open() {
+                    refuse("nobody has decided yet")
+                } else {
+                    Ok(())
+                }
+            }
+            Event::ReviewSnoozed { review, .. } | Event::ReviewWithdrawn { review, .. } => {
+                self.review(event, *review).map(|_| ())
+            }
+            Event::Started { .. } if self.phase != Phase::Queued => {
+                refuse("only a queued run starts")
+            }
+            Event::OpIntended { op, .. } if *op != self.next_op() => {
+                refuse("operations are numbered in order")
+            }
+            Event::OpIntended { .. } | Event::StepStarted { .. } if !self.is_working() => {
+                refuse("the run is not working")
+            }
+            Event::StepStarted { step } if *step != self.step + 1 => {
+                refuse("steps are numbered in order")
+            }
+            Event::OpStarted { op, .. } => self.check_start(event, *op),
+            Event::VerifyStarted if self.phase != Phase::Active => {
+                refuse("only a working run is verified")
+            }
+            Event::VerifyEnded { .. } if self.phase != Phase::Verifying => {
+                refuse("nothing is being verified")
+            }
+            Event::Completed { .. } if !self.is_working() => refuse("only a working run completes"),
+            Event::Completed { .. } if !self.open_ops.is_empty() => {
+                refuse("operations are still open")
+            }
+            Event::CheckpointTaken { checkpoint, .. } if checkpoint.0 != self.next_checkpoint() => {
+                refuse("checkpoints are numbered in order")
+            }
+            _ if over => refuse("the run is over"),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_start(&self, event: &Event, id: OpId) -> Result<(), Illegal> {
+        let op = self.open_op(event, id)?;
+        if op.state != OpState::Intended {
+            return Err(illegal(event, "it has started already"));
+        }
+        if op.review.is_some() {
+            return Err(illegal(event, "its review's decision has not been used"));
+        }
+        if !self.is_working() {
+            return Err(illegal(event, "the run is not working"));
+        }
+        Ok(())
+    }
+
+    fn check_settlement(
+        &self,
+        event: &Event,
+        id: OpId,
+        settlement: &Settlement,
+    ) -> Result<(), Illegal> {
+        let op = self.open_op(event, id)?;
+        let refuse = |why: &str| Err(illegal(event, why));
+        match settlement {
+            Settlement::InDoubt { .. } if op.state != OpState::Started => {
+                refuse("nothing of it can have happened")
+            }
+            _ if op.review.is_some() => refuse("its review's decision has not been used"),
+            _ => Ok(()),
+        }
+    }
+
+    fn open_op(&self, event: &Event, id: OpId) -> Result<&Op, Illegal> {
+        self.open_ops
+            .get(&id)
+            .ok_or_else(|| illegal(event, format!("{id} is not open")))
+    }
+
+    fn review(&self, event: &Event, id: ReviewId) -> Result<&crate::Review, Illegal> {
+        self.reviews
+            .get(&id)
+            .ok_or_else(|| illegal(event, "there is no such review to act on"))
+    }
+
+    fn is_working(&self) -> bool {
+        matches!(self.phase, Phase::Active | Phase::Verifying)
+    }
+
+    /// The number the next checkpoint gets.
+    pub fn next_checkpoint(&self) -> u32 {
+        self.checkpoint.as_ref().map_or(1, |c| c.id.0 + 1)
+    }
+
+    /// Running and verifying count; waiting, and time nobody was alive, do not.
+    fn count_active_time(&mut self, entry: &Entry) {
+        if !matches!(self.state(), RunState::Running | RunState::Verifying) {
+            return;
+        }
+        let until = match &entry.event {
+            Event::Interrupted { last_alive, .. } => entry.at.min(*last_alive),
+            _ => entry.at,
+        };
+        self.spent.active_ms += until.ms_since(self.last_at);
+    }
+
+    fn change(&mut self, entry: &Entry) {
+        self.messages += u32::from(self.message_of(&entry.event).is_some());
+        if let Some(charge) = entry.event.charge() {
+            self.book(charge);
+        }
+        match &entry.event {
+            Event::RunCreated { .. } | Event::Charged { .. } => {}
+            Event::Queued { .. } => {
+                self.phase = Phase::Queued;
+                self.ended_at = None;
+                self.failure = None;
+            }
+            Event::Started { backend, .. } => {
+                self.phase = Phase::Active;
+                self.attempts += 1;
+                self.started_at = Some(entry.at);
+                self.backend.clone_from(backend);
+                self.interrupted = None;
+            }
+            Event::WorkspaceReady {
+                mode,
+                path,
+                branch,
+                base,
+                left_out,
+            } => {
+                self.workspace = Some(WorkspaceFacts {
+                    mode: *mode,
+                    path: path.clone(),
+                    branch: branch.clone(),
+                    base: base.clone(),
+                    left_out: *left_out,
+                });
+            }
+            Event::StepStarted { step } => self.step = *step,
+            Event::MessageAdded { .. } => {}
+            Event::OpIntended { .. }
+            | Event::OpStarted { .. }
+            | Event::OpRetried { .. }
+            | Event::OpFinished { .. }
+            | Event::OpFailed { .. }
+            | Event::OpSettled { .. } => self.change_op(entry),
+            Event::ReviewRequested { .. }
+            | Event::ReviewDecided { .. }
+            | Event::ReviewUsed { .. }
+            | Event::ReviewSnoozed { .. }
+            | Event::ReviewWithdrawn { .. } => self.change_review(&entry.event),
+            Event::WaitBegan {
+                cause,
+                until,
+                detail,
+            } => {
+                let since = self
+                    .waits
+                    .iter()
+                    .find(|w| w.cause == *cause)
+                    .map_or(entry.at, |w| w.since);
+                self.waits.retain(|w| w.cause != *cause);
+                self.waits.push(Wait {
+                    cause: *cause,
+                    until: *until,
+                    detail: detail.clone(),
+                    since,
+                });
+            }
+            Event::WaitEnded { cause } => self.waits.retain(|w| w.cause != *cause),
+            Event::CheckpointTaken {
+                checkpoint,
+                step,
+                snapshot,
+                messages,
+            } => {
+                self.checkpoint = Some(Checkpoint {
+                    id: *checkpoint,
+                    step: *step,
+                    at: entry.at,
+                    snapshot: snapshot.clone(),
+                    messages: *messages,
+                });
+            }
+            Event::BudgetWarned => self.warned = true,
+            Event::BudgetChanged { budget } => {
+                self.budget = *budget;
+                self.warned = false;
+            }
+            Event::PlanChanged { items } => self.plan.clone_from(items),
+            Event::SessionBound {
+                driver,
+                session,
+                keeper,
+            } => {
+                self.session = Some(Session {
+                    driver: driver.clone(),
+                    session: session.clone(),
+                    keeper: keeper.clone(),
+                });
+            }
+            Event::VerifyStarted => self.phase = Phase::Verifying,
+            Event::VerifyEnded { passed } => {
+                self.phase = Phase::Active;
+                self.verify_failures = if *passed == crate::OpOutcome::Ok {
+                    0
+                } else {
+                    self.verify_failures + 1
+                };
+            }
+            Event::Briefed { text } => self.briefing = Some(text.clone()),
+            Event::Suspended { ms } => {
+                self.spent.active_ms = (self.spent.active_ms - ms.max(&0)).max(0)
+            }
+            Event::Applied { .. } => {}
+            Event::Discarded => self.discarded = true,
+            Event::Paused { .. }
+            | Event::Interrupted { .. }
+            | Event::Completed { .. }
+            | Event::Failed { .. }
+            | Event::Cancelled { .. } => self.come_to_rest(entry),
+        }
+    }
+
+    fn book(&mut self, charge: &Charge) {
+        self.spent.add(charge);
+        if !charge.model.is_empty() && !self.answered_by.contains(&charge.model) {
+            self.answered_by.push(charge.model.clone());
+        }
+    }
+
+    fn change_op(&mut self, entry: &Entry) {
+        match &entry.event {
+            Event::OpIntended {
+                op,
+                step,
+                op_kind,
+                name,
+                class,
+                mode,
+                call_id,
+                args,
+                digest,
+                summary,
+                reserve,
+                ..
+            } => {
+                self.ops_recorded = op.0;
+                if *op_kind == OpKind::Tool {
+                    self.spent.tool_calls += 1;
+                }
+                self.open_ops.insert(
+                    *op,
+                    Op {
+                        id: *op,
+                        step: *step,
+                        kind: *op_kind,
+                        name: name.clone(),
+                        class: *class,
+                        mode: *mode,
+                        state: OpState::Intended,
+                        call_id: call_id.clone(),
+                        args: args.clone(),
+                        digest: digest.clone(),
+                        summary: summary.clone(),
+                        reserve: *reserve,
+                        review: None,
+                        keeper: None,
+                        tries: 0,
+                        intended_at: entry.at,
+                        started_at: None,
+                        plan: None,
+                    },
+                );
+            }
+            Event::OpStarted { op, keeper, plan } => self.update_op(*op, |op| {
+                op.state = OpState::Started;
+                op.started_at.get_or_insert(entry.at);
+                op.keeper.clone_from(keeper);
+                op.plan.clone_from(plan);
+                op.tries += 1;
+            }),
+            Event::OpRetried { op, .. } => self.update_op(*op, |op| op.state = OpState::Intended),
+            Event::OpFinished { op, .. } | Event::OpFailed { op, .. } => self.close_op(*op),
+            Event::OpSettled { op, settlement, .. } => match settlement {
+                Settlement::Again => self.update_op(*op, |op| op.state = OpState::Intended),
+                Settlement::InDoubt { .. } => self.update_op(*op, |op| op.state = OpState::InDoubt),
+                Settlement::Happened { .. } | Settlement::Skipped { .. } => self.close_op(*op),
+            },
+            _ => {}
+        }
+    }
+
+    fn update_op(&mut self, id: OpId, update: impl FnOnce(&mut Op)) {
+        if let Some(op) = self.open_ops.get_mut(&id) {
+            update(op);
+        }
+    }
+
+    /// Removes an operation that is over; the store keeps its row.
+    fn close_op(&mut self, id: OpId) {
+        self.open_ops.remove(&id);
+    }
+
+    fn change_review(&mut self, event: &Event) {
+        match event {
+            Event::ReviewRequested { review } => {
+                if let Some(op) = review.op {
+                    self.update_op(op, |op| op.review = Some(review.id));
+                }
+                self.reviews.insert(review.id, (**review).clone());
+            }
+            Event::ReviewDecided { review, answer } => {
+                if let Some(review) = self.reviews.get_mut(review) {
+                    review.state = ReviewState::Decided(answer.clone());
+                    review.snoozed_until = None;
+                }
+            }
+            Event::ReviewSnoozed { review, until } => {
+                if let Some(review) = self.reviews.get_mut(review) {
+                    review.snoozed_until = Some(*until);
+                }
+            }
+            Event::ReviewUsed { review } | Event::ReviewWithdrawn { review, .. } => {
+                if let Some(op) = self.reviews.remove(review).and_then(|r| r.op) {
+                    self.update_op(op, |op| op.review = None);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn come_to_rest(&mut self, entry: &Entry) {
+        match &entry.event {
+            Event::Paused { .. } => self.phase = Phase::Paused,
+            Event::Interrupted { cause, detail, .. } => {
+                self.phase = Phase::Interrupted;
+                self.interrupted = Some((*cause, detail.clone(), entry.at));
+                if *cause == InterruptCause::DaemonDied {
+                    self.daemon_deaths.push(entry.at);
+                    let extra = self.daemon_deaths.len().saturating_sub(3);
+                    self.daemon_deaths.drain(..extra);
+                }
+            }
+            Event::Completed { result } => {
+                self.phase = Phase::Completed;
+                self.result = Some(result.clone());
+            }
+            Event::Failed {
+                cause,
+                message,
+                partial,
+            } => {
+                self.phase = Phase::Failed;
+                self.failure = Some(Failure {
+                    cause: *cause,
+                    message: message.clone(),
+                });
+                self.partial.clone_from(partial);
+            }
+            Event::Cancelled { .. } => self.phase = Phase::Cancelled,
+            _ => {}
+        }
+        if self.state().is_over() {
+            self.ended_at = Some(entry.at);
+        }
+        self.waits.clear();
+    }
+}
+
+fn illegal(event: &Event, why: impl Into<String>) -> Illegal {
+    Illegal {
+        event: event.to_parts().0,
+        why: why.into(),
+    }
+}

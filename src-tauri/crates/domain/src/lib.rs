@@ -1,0 +1,38 @@
+//! What Longhaul is about: tasks, runs, steps, operations, reviews, budgets, and
+//! the fold that makes a run's state out of its journal.
+//!
+//! Everything here is a value or a pure function. There is no async, no I/O, no
+//! clock and no randomness; `cargo xtask tidy` checks the crate's dependencies.
+
+mod apply;
+mod event;
+mod ids;
+mod money;
+mod op;
+mod review;
+mod run;
+mod task;
+#[cfg(test)]
+mod tests;
+mod time;
+mod usage;
+
+pub use apply::Illegal;
+pub use event::{
+    Entry, Event, FailCause, InterruptCause, MessageOrigin, ParseEventError, PlanItem, PlanState,
+    QueueReason, WaitCause,
+};
+pub use ids::{BlobRef, CheckpointId, Digest, OpId, ParseIdError, ReviewId, RunId};
+pub use money::{NanoUsd, ParseMoneyError};
+pub use op::{
+    Decision, Op, OpClass, OpError, OpErrorKind, OpKind, OpMode, OpOutcome, OpState, Request,
+    Settlement, Verdict,
+};
+pub use review::{Answer, Choice, Review, ReviewKind, ReviewState};
+pub use run::{
+    Checkpoint, Failure, Message, Phase, Run, RunState, Session, Speaker, Spent, Wait,
+    WorkspaceFacts,
+};
+pub use task::{BackendKind, Budget, BudgetLimit, Preset, Task, WorkspaceMode};
+pub use time::{Clock, Timestamp};
+pub use usage::{Charge, Figure, Tokens, UsagePart};
