@@ -2,7 +2,7 @@
 
 use crate::event::{Entry, Event, InterruptCause};
 use crate::ids::{OpId, ReviewId};
-use crate::op::{Op, OpKind, OpState, Settlement};
+use crate::op::{Op, OpKind, OpMode, OpState, Settlement};
 use crate::review::ReviewState;
 use crate::run::{Checkpoint, Failure, Phase, Run, RunState, Session, Spent, Wait, WorkspaceFacts};
 use crate::task::Task;
@@ -121,7 +121,7 @@ impl Run {
             Event::OpSettled { op, settlement, .. } => {
                 self.check_settlement(event, *op, settlement)
             }
-            Event::Charged { .. } | Event::Suspended { .. } => Ok(()),
+            Event::Charged { .. } | Event::Suspended { .. } | Event::Noted { .. } => Ok(()),
             Event::ReviewDecided { review, answer } => {
                 let found = self.review(event, *review)?;
                 if !found.is_open() {
@@ -148,9 +148,9 @@ impl Run {
             Event::OpIntended { op, .. } if *op != self.next_op() => {
                 refuse("operations are numbered in order")
             }
-            Event::OpIntended { .. } | Event::StepStarted { .. } if !self.is_working() => {
-                refuse("the run is not working")
-            }
+            // An intent has no effect yet: what a model asked for while the run was
+            // being paused is recorded, and waits.
+            Event::StepStarted { .. } if !self.is_working() => refuse("the run is not working"),
             Event::StepStarted { step } if *step != self.step + 1 => {
                 refuse("steps are numbered in order")
             }
@@ -196,7 +196,7 @@ impl Run {
         let op = self.open_op(event, id)?;
         let refuse = |why: &str| Err(illegal(event, why));
         match settlement {
-            Settlement::InDoubt { .. } if op.state != OpState::Started => {
+            Settlement::InDoubt { .. } if op.state != OpState::Started && op.mode == OpMode::Gated => {
                 refuse("nothing of it can have happened")
             }
             _ if op.review.is_some() => refuse("its review's decision has not been used"),
@@ -243,7 +243,8 @@ impl Run {
             self.book(charge);
         }
         match &entry.event {
-            Event::RunCreated { .. } | Event::Charged { .. } => {}
+            Event::RunCreated { .. } | Event::Charged { .. } | Event::Noted { .. } => {}
+            Event::BackendSwitched { backend, .. } => self.backend.clone_from(backend),
             Event::Queued { .. } => {
                 self.phase = Phase::Queued;
                 self.ended_at = None;

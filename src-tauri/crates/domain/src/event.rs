@@ -148,6 +148,8 @@ pub enum Event {
         backend: String,
         model: Option<String>,
     },
+    /// Another backend answers from here on, because the task names it as a fallback.
+    BackendSwitched { backend: String, model: Option<String>, why: String },
     /// Its files are ready.
     WorkspaceReady {
         mode: WorkspaceMode,
@@ -238,6 +240,8 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         charge: Option<Box<Charge>>,
     },
+    /// A remark for the timeline (an agent's own retry, a session that could not be resumed).
+    Noted { text: String },
     /// Usage that belongs to no operation of ours (an agent's own report).
     Charged { charge: Box<Charge> },
     /// A person must decide.

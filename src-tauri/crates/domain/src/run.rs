@@ -359,7 +359,7 @@ impl Run {
             });
         }
         let op = self.open_ops.get(&event.op()?)?;
-        if op.mode == OpMode::Observed {
+        if op.kind == OpKind::Tool && (op.mode == OpMode::Observed || !self.task.kind.is_native()) {
             return None;
         }
         let (outcome, text) = match event {
