@@ -1,0 +1,274 @@
+//! The clone: made piece by piece and not by `git clone`, so that nothing of
+//! the user's configuration, hooks or filters comes along or is run.
+
+use std::path::Path;
+
+use crate::blocking::blocking;
+use crate::git::{AGENT_EMAIL, AGENT_NAME, Call, GitError, zero_separated};
+use crate::marker::{LeftOut, Marker};
+use crate::objects;
+use crate::prepare::{Plan, PrepareError};
+use crate::repository::{Presence, Repository};
+use crate::snapshot::SnapshotError;
+use crate::staging::SnapStore;
+use crate::workspace::snap_store;
+
+pub(crate) async fn make(plan: &Plan, repo: Repository) -> Result<Marker, PrepareError> {
+    let head = cloneable(plan, &repo)?;
+    let dir = plan.files_dir(&repo.top);
+    let branch = format!("longhaul/{}", plan.run.get(..8).unwrap_or(&plan.run));
+    let store = snap_store(plan.git.clone(), &plan.run_dir, &dir, plan.mode, "");
+    store
+        .create(&repo.object_format, &repo.own_excludes())
+        .await?;
+    let clone = Clone {
+        plan,
+        repo: &repo,
+        dir: &dir,
+        branch: &branch,
+        head: &head,
+    };
+    clone.create().await?;
+    clone.link_objects(&store).await?;
+    clone.take_over_refs().await?;
+    clone.check_out().await?;
+    let contents = clone.seed_index(&store).await?;
+    let (changed, untracked) = clone.count_dirty().await.unzip();
+    let mut marker = plan.marker(dir.clone());
+    marker.prefix.clone_from(&repo.prefix);
+    marker.branch = Some(branch.clone());
+    marker.base_commit = Some(head.clone());
+    marker.object_format.clone_from(&repo.object_format);
+    marker.left_out = LeftOut {
+        changed,
+        untracked,
+        submodules: contents.submodules,
+        special: 0,
+        lfs_pointers: uses_lfs(&dir),
+    };
+    plan.finish(&store, marker).await
+}
+
+/// The commit to start from, or why there is none.
+fn cloneable(plan: &Plan, repo: &Repository) -> Result<String, PrepareError> {
+    let refused = |reason| Err(PrepareError::unsupported(plan.mode, reason));
+    let Some(head) = repo.head.clone() else {
+        return refused("the repository has no commit yet; commit first or use copy");
+    };
+    if repo.project_in_head == Presence::Absent {
+        return refused(
+            "the folder is not committed to the repository it lies in; commit it or use copy",
+        );
+    }
+    if objects::lacks_objects(&repo.common_dir.join("objects")) {
+        return refused("the repository is a partial clone and lacks objects; use copy");
+    }
+    Ok(head)
+}
+
+struct Clone<'a> {
+    plan: &'a Plan,
+    repo: &'a Repository,
+    dir: &'a Path,
+    branch: &'a str,
+    head: &'a str,
+}
+
+impl Clone<'_> {
+    fn call(&self, command: &'static str) -> Call {
+        Call::new(self.dir, command)
+            .env("GIT_DIR", self.dir.join(".git"))
+            .env("GIT_WORK_TREE", self.dir)
+    }
+
+    async fn create(&self) -> Result<(), PrepareError> {
+        let init = Call::new(&self.plan.run_dir, "init")
+            .args(["--quiet", "--template="])
+            .arg(format!("--initial-branch={}", self.branch))
+            .arg(format!("--object-format={}", self.repo.object_format))
+            .arg(self.dir);
+        self.plan.git.run(init).await?;
+        let git_dir = self.dir.join(".git");
+        let (settings, excludes) = (clone_settings(), self.repo.own_excludes());
+        let write = || {
+            use std::io::Write as _;
+            let mut config = std::fs::File::options()
+                .append(true)
+                .open(git_dir.join("config"))?;
+            config.write_all(settings.as_bytes())?;
+            std::fs::create_dir_all(git_dir.join("info"))?;
+            std::fs::write(git_dir.join("info/exclude"), excludes)
+        };
+        write().map_err(PrepareError::io(&git_dir))
+    }
+
+    /// The snapshot store gets links of its own, so that neither a `gc` of the
+    /// user nor an agent that wrecks its `.git` takes objects away from it.
+    async fn link_objects(&self, store: &SnapStore) -> Result<(), PrepareError> {
+        let user = self.repo.common_dir.join("objects");
+        let (own, shared) = (store.dir.join("objects"), self.dir.join(".git/objects"));
+        blocking(move || {
+            objects::link_store(&user, &own)?;
+            objects::link_store(&own, &shared)
+        })
+        .await
+        .map_err(PrepareError::io(&self.repo.common_dir))?;
+        take_over_shallow(self.repo, &store.dir)?;
+        take_over_shallow(self.repo, &self.dir.join(".git"))
+    }
+
+    /// The user's branches, tags and remote-tracking refs, under their names, so
+    /// that "compare with main" works. The remotes themselves do not come along.
+    async fn take_over_refs(&self) -> Result<(), PrepareError> {
+        let list = Call::new(&self.repo.top, "for-each-ref")
+            .arg("--format=%(objectname) %(refname) %(symref)")
+            .args(["refs/heads", "refs/tags", "refs/remotes"]);
+        let out = self.plan.git.run(list).await?;
+        let mut packed = String::new();
+        for line in String::from_utf8_lossy(&out).lines() {
+            let mut fields = line.split(' ');
+            let (Some(id), Some(name)) = (fields.next(), fields.next()) else {
+                continue;
+            };
+            let symbolic = fields.next().is_some_and(|target| !target.is_empty());
+            if !symbolic && !self.collides(name) {
+                packed.push_str(&format!("{id} {name}\n"));
+            }
+        }
+        let file = self.dir.join(".git/packed-refs");
+        std::fs::write(&file, packed).map_err(PrepareError::io(&file))?;
+        let start = self
+            .call("update-ref")
+            .arg(format!("refs/heads/{}", self.branch))
+            .arg(self.head);
+        self.plan.git.run(start).await?;
+        Ok(())
+    }
+
+    /// Whether `name` cannot exist beside the run's branch.
+    fn collides(&self, name: &str) -> bool {
+        let own = format!("refs/heads/{}", self.branch);
+        name == own || own.starts_with(&format!("{name}/")) || name.starts_with(&format!("{own}/"))
+    }
+
+    /// Line ends and encodings as `.gitattributes` asks; no filter is defined.
+    async fn check_out(&self) -> Result<(), GitError> {
+        let call = self.call("read-tree").args(["-m", "-u", "HEAD"]).long();
+        self.plan.git.run(call).await.map(drop)
+    }
+
+    /// Gives the snapshot store an index of the base commit. Where nothing is
+    /// converted on checkout it is the clone's, with what git knows of the files
+    /// on disk, so that the first snapshot need not read them all.
+    async fn seed_index(&self, store: &SnapStore) -> Result<Contents, PrepareError> {
+        let list = self.call("ls-files").args(["--cached", "-z"]);
+        let names = self.plan.git.run(list).await?;
+        let converts = zero_separated(&names)
+            .any(|n| n.rsplit(|b| *b == b'/').next() == Some(b".gitattributes"));
+        if converts {
+            self.plan
+                .git
+                .run(store.call("read-tree").arg(self.head))
+                .await?;
+        } else {
+            let (from, to) = (self.dir.join(".git/index"), store.dir.join("index"));
+            copy_with_time(&from, &to).map_err(PrepareError::io(&from))?;
+        }
+        Ok(drop_submodules(store).await?)
+    }
+
+    /// Tracked files with changes, and untracked ones, in the user's work tree.
+    /// Looked at through the clone's `.git` and a copy of the user's index, so
+    /// that neither the user's configuration nor their index is touched.
+    async fn count_dirty(&self) -> Option<(u64, u64)> {
+        let index = tempfile::NamedTempFile::new_in(&self.plan.run_dir).ok()?;
+        copy_with_time(&self.repo.git_dir.join("index"), index.path()).ok()?;
+        let call = Call::new(&self.repo.top, "status")
+            .env("GIT_DIR", self.dir.join(".git"))
+            .env("GIT_WORK_TREE", &self.repo.top)
+            .env("GIT_INDEX_FILE", index.path())
+            .args([
+                "--porcelain=v1",
+                "-z",
+                "--no-renames",
+                "--untracked-files=normal",
+            ])
+            .arg("--ignore-submodules=dirty")
+            .long();
+        let out = match self.plan.git.run(call).await {
+            Ok(out) => out,
+            Err(error) => {
+                tracing::warn!(%error, "uncommitted changes could not be counted");
+                return None;
+            }
+        };
+        let untracked = zero_separated(&out)
+            .filter(|entry| entry.starts_with(b"??"))
+            .count();
+        let all = zero_separated(&out).count();
+        Some(((all - untracked) as u64, untracked as u64))
+    }
+}
+
+fn clone_settings() -> String {
+    format!(
+        "[user]\n\tname = {AGENT_NAME}\n\temail = {AGENT_EMAIL}\n\
+         [core]\n\thooksPath = /dev/null\n\tfsmonitor = false\n\
+         [commit]\n\tgpgSign = false\n[tag]\n\tgpgSign = false\n\
+         [push]\n\tdefault = nothing\n\
+         [gc]\n\tauto = 0\n[maintenance]\n\tauto = false\n"
+    )
+}
+
+/// Where history was cut off in the user's repository.
+pub(crate) fn take_over_shallow(repo: &Repository, git_dir: &Path) -> Result<(), PrepareError> {
+    let from = repo.common_dir.join("shallow");
+    if !from.is_file() {
+        return Ok(());
+    }
+    std::fs::copy(&from, git_dir.join("shallow"))
+        .map(drop)
+        .map_err(PrepareError::io(&from))
+}
+
+pub(crate) struct Contents {
+    pub(crate) submodules: u64,
+}
+
+/// Takes submodules out of the snapshot index: what is in their folders is
+/// recorded file by file like everything else.
+pub(crate) async fn drop_submodules(store: &SnapStore) -> Result<Contents, SnapshotError> {
+    let out = store
+        .git
+        .run(store.call("ls-files").args(["--stage", "-z"]))
+        .await?;
+    let paths: Vec<&[u8]> = zero_separated(&out)
+        .filter(|entry| entry.starts_with(b"160000 "))
+        .filter_map(|entry| entry.splitn(2, |b| *b == b'\t').nth(1))
+        .collect();
+    if !paths.is_empty() {
+        let input = [paths.join(&0u8), vec![0]].concat();
+        let call = store
+            .tree_call("update-index")
+            .args(["--force-remove", "-z", "--stdin"]);
+        store.git.run(call.input(input)).await?;
+    }
+    Ok(Contents {
+        submodules: paths.len() as u64,
+    })
+}
+
+/// git takes an index's own time into account when it trusts file times.
+fn copy_with_time(from: &Path, to: &Path) -> std::io::Result<()> {
+    std::fs::copy(from, to)?;
+    let modified = std::fs::metadata(from)?.modified()?;
+    std::fs::File::options()
+        .write(true)
+        .open(to)?
+        .set_modified(modified)
+}
+
+fn uses_lfs(dir: &Path) -> bool {
+    std::fs::read_to_string(dir.join(".gitattributes"))
+        .is_ok_and(|text| text.contains("filter=lfs"))
+}

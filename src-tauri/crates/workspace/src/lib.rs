@@ -1,0 +1,50 @@
+//! The files a run works on.
+//!
+//! A run never works on the user's files unless the user said so. It gets a
+//! [`Workspace`]: a local clone with its own `.git`, or a copy, or (opt-in) the
+//! project itself. Beside it, in a git store of Longhaul's own, every step
+//! leaves a [`Snapshot`] to which the files can be taken back.
+//!
+//! What this crate promises, and the test that keeps it:
+//!
+//! - The user's repository stays byte-identical until [`Workspace::apply_branch`]
+//!   (`isolation::the_users_repository_stays_byte_identical`).
+//! - Nothing the user's repository configures is run: no hook, no filter, no
+//!   fsmonitor (`isolation::nothing_the_repository_configures_is_run`).
+//! - After an agent had the clone, its `.git` is never used again by Longhaul:
+//!   an agent could have written a command into its configuration.
+//! - File tools stay inside (`containment`), and a write is found to have
+//!   happened or not after a crash (`edits`).
+//!
+//! What snapshots do not hold: files ignored by `.gitignore`, empty folders,
+//! `.git` folders (the files of a repository inside the workspace are held, its
+//! history is not), permission bits other than "executable", owners and times.
+
+mod apply;
+mod blocking;
+mod clone;
+mod copy;
+mod diff;
+mod files;
+mod git;
+mod marker;
+mod objects;
+mod paths;
+mod prepare;
+mod removal;
+mod repository;
+mod restore;
+mod snapshot;
+mod staging;
+mod workspace;
+
+pub use apply::{Applied, ApplyBranch, ApplyError};
+pub use diff::{ChangeStatus, ChangedFile};
+pub use files::{FileHash, PlannedWrite, ReadFile, World, WriteError};
+pub use git::GitError;
+pub use marker::{LeftOut, Mode, UnknownMode};
+pub use paths::PathError;
+pub use prepare::{DEFAULT_COPY_LIMIT, PrepareError, Workspaces};
+pub use restore::Restored;
+pub use snapshot::{Changed, Snapshot, SnapshotError};
+pub use workspace::Workspace;

@@ -1,0 +1,122 @@
+//! The file that says a workspace is whole: written last, read first.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+const NAME: &str = "workspace.json";
+const VERSION: u32 = 1;
+
+/// How a run's files are kept apart from the user's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// A local clone with its own `.git`, from the user's current HEAD.
+    Clone,
+    /// A copy of the files that `.gitignore` does not leave out.
+    Copy,
+    /// The project itself.
+    InPlace,
+}
+
+impl Mode {
+    /// The word used on the command line and in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Mode::Clone => "clone",
+            Mode::Copy => "copy",
+            Mode::InPlace => "in-place",
+        }
+    }
+}
+
+impl std::fmt::Display for Mode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A workspace kind that is none of `clone`, `copy`, `in-place`.
+#[derive(Debug, thiserror::Error)]
+#[error("\"{0}\" is no workspace kind; use clone, copy or in-place")]
+pub struct UnknownMode(String);
+
+impl std::str::FromStr for Mode {
+    type Err = UnknownMode;
+
+    fn from_str(text: &str) -> Result<Mode, UnknownMode> {
+        [Mode::Clone, Mode::Copy, Mode::InPlace]
+            .into_iter()
+            .find(|mode| mode.as_str() == text)
+            .ok_or_else(|| UnknownMode(text.to_owned()))
+    }
+}
+
+/// What of the user's project the workspace does not have, so that it can be said.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// Tracked files with uncommitted changes (clone); `None` if it could not be told.
+    pub changed: Option<u64>,
+    /// Untracked files and folders (clone); `None` if it could not be told.
+    pub untracked: Option<u64>,
+    /// Submodules, whose folders are empty in a clone.
+    pub submodules: u64,
+    /// Sockets, FIFOs and devices that were not copied (copy).
+    pub special: u64,
+    /// Whether files are pointers only, because git LFS was not run (clone).
+    pub lfs_pointers: bool,
+}
+
+/// What is known of a whole workspace.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Marker {
+    pub(crate) version: u32,
+    pub(crate) run: String,
+    pub(crate) mode: Mode,
+    /// What the user gave us, canonical.
+    pub(crate) project: PathBuf,
+    /// The top of the files that snapshots are taken of.
+    pub(crate) root: PathBuf,
+    /// The project's folder below `root`, without slashes at the ends; empty for the top.
+    pub(crate) prefix: String,
+    pub(crate) branch: Option<String>,
+    /// The user's commit the run started from.
+    pub(crate) base_commit: Option<String>,
+    /// Snapshot 0.
+    pub(crate) base_snapshot: String,
+    /// git's name of the hash function, `sha1` or `sha256`.
+    pub(crate) object_format: String,
+    pub(crate) left_out: LeftOut,
+}
+
+impl Marker {
+    pub(crate) const VERSION: u32 = VERSION;
+
+    /// The marker of `run_dir`; `None` when there is none, or when it cannot be
+    /// read as one, which only a killed or foreign writer leaves.
+    pub(crate) fn read(run_dir: &Path) -> std::io::Result<Option<Marker>> {
+        match std::fs::read(run_dir.join(NAME)) {
+            Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(crate) fn write(&self, run_dir: &Path) -> std::io::Result<()> {
+        let mut file = tempfile::NamedTempFile::new_in(run_dir)?;
+        file.write_all(&serde_json::to_vec_pretty(self)?)?;
+        file.as_file().sync_all()?;
+        file.persist(run_dir.join(NAME))?;
+        std::fs::File::open(run_dir)?.sync_all()
+    }
+
+    /// Takes the marker away, so that what is left counts as half-made.
+    pub(crate) fn remove(run_dir: &Path) -> std::io::Result<()> {
+        match std::fs::remove_file(run_dir.join(NAME)) {
+            Ok(()) => std::fs::File::open(run_dir)?.sync_all(),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}

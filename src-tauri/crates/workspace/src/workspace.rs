@@ -1,0 +1,130 @@
+//! An open workspace.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::git::Git;
+use crate::marker::{LeftOut, Marker, Mode};
+use crate::staging::SnapStore;
+
+/// The files of one run. Cheap to clone; all clones are the same workspace.
+#[derive(Clone)]
+pub struct Workspace(Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) git: Arc<Git>,
+    pub(crate) run_dir: PathBuf,
+    pub(crate) marker: Marker,
+    /// Where the run works: `marker.root` and below it the project's folder.
+    pub(crate) path: PathBuf,
+    pub(crate) store: SnapStore,
+    /// One write at a time: temporary files have fixed names.
+    pub(crate) writes: std::sync::Mutex<()>,
+}
+
+impl Inner {
+    pub(crate) fn open(git: Arc<Git>, run_dir: PathBuf, marker: Marker) -> Inner {
+        let path = match marker.prefix.as_str() {
+            "" => marker.root.clone(),
+            prefix => marker.root.join(prefix),
+        };
+        let store = snap_store(
+            git.clone(),
+            &run_dir,
+            &marker.root,
+            marker.mode,
+            &marker.prefix,
+        );
+        Inner {
+            git,
+            run_dir,
+            marker,
+            path,
+            store,
+            writes: std::sync::Mutex::new(()),
+        }
+    }
+}
+
+/// The snapshot store of a run. In place, only the project's folder is recorded
+/// (and restored), whatever repository it is part of.
+pub(crate) fn snap_store(
+    git: Arc<Git>,
+    run_dir: &Path,
+    root: &Path,
+    mode: Mode,
+    prefix: &str,
+) -> SnapStore {
+    let scope = match mode {
+        Mode::InPlace => prefix.to_owned(),
+        Mode::Clone | Mode::Copy => String::new(),
+    };
+    SnapStore::at(git, run_dir.join("snap.git"), root.to_owned(), scope)
+}
+
+impl Workspace {
+    pub(crate) fn from_inner(inner: Arc<Inner>) -> Workspace {
+        Workspace(inner)
+    }
+
+    pub(crate) fn inner(&self) -> &Arc<Inner> {
+        &self.0
+    }
+
+    /// The run it belongs to.
+    pub fn run(&self) -> &str {
+        &self.0.marker.run
+    }
+
+    /// The folder the run works in.
+    pub fn path(&self) -> &Path {
+        &self.0.path
+    }
+
+    /// The top of the files snapshots are taken of, to which the paths of a diff
+    /// are relative. Differs from [`Workspace::path`] for a project that is a
+    /// subfolder of a repository.
+    pub fn root(&self) -> &Path {
+        &self.0.marker.root
+    }
+
+    /// How it is kept apart from the user's files.
+    pub fn mode(&self) -> Mode {
+        self.0.marker.mode
+    }
+
+    /// The user's folder it was made from.
+    pub fn project(&self) -> &Path {
+        &self.0.marker.project
+    }
+
+    /// The branch checked out in a clone.
+    pub fn branch(&self) -> Option<&str> {
+        self.0.marker.branch.as_deref()
+    }
+
+    /// The user's commit it started from, where there is one.
+    pub fn base_commit(&self) -> Option<&str> {
+        self.0.marker.base_commit.as_deref()
+    }
+
+    /// Snapshot 0: the files before the run touched them.
+    pub fn base_snapshot(&self) -> &str {
+        &self.0.marker.base_snapshot
+    }
+
+    /// What of the project it does not have.
+    pub fn left_out(&self) -> &LeftOut {
+        &self.0.marker.left_out
+    }
+}
+
+impl std::fmt::Debug for Workspace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Workspace")
+            .field("run", &self.run())
+            .field("mode", &self.mode())
+            .field("path", &self.path())
+            .finish_non_exhaustive()
+    }
+}
