@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::git::{Call, Git, GitError, zero_separated};
+use crate::git::{Call, Git, GitError, first_line, zero_separated};
 use crate::repository::verified;
 use crate::snapshot::{SnapshotError, dated};
 use crate::workspace::Workspace;
@@ -94,14 +94,15 @@ impl Workspace {
             .base_commit
             .clone()
             .ok_or(ApplyError::NotGit(marker.mode))?;
+        let top = self.users_top(&base).await?;
         let landing = Landing {
             workspace: self,
             git: &self.inner().git,
             what,
             base,
+            top,
         };
         landing.check_name().await?;
-        landing.check_base().await?;
         let scratch = tempfile::Builder::new()
             .prefix("apply-")
             .tempdir_in(&self.inner().run_dir)
@@ -119,18 +120,39 @@ impl Workspace {
     }
 }
 
+impl Workspace {
+    /// The top of the user's work tree, if it still has the commit `base`.
+    /// `index-pack` looks for objects in the wrong place anywhere else (git 2.47).
+    async fn users_top(&self, base: &str) -> Result<PathBuf, ApplyError> {
+        let (git, project) = (&self.inner().git, self.project());
+        let gone = || ApplyError::BaseGone {
+            project: project.to_owned(),
+            commit: base.to_owned(),
+        };
+        if !project.is_dir() {
+            return Err(gone());
+        }
+        let answer = git
+            .ask(Call::new(project, "rev-parse").arg("--show-toplevel"))
+            .await?;
+        if answer.code != 0 {
+            return Err(gone());
+        }
+        let top = PathBuf::from(first_line(&answer.stdout));
+        let commit = verified(git, &top, &format!("{base}^{{commit}}")).await?;
+        commit.map(|_| top).ok_or_else(gone)
+    }
+}
+
 struct Landing<'a> {
     workspace: &'a Workspace,
     git: &'a Git,
     what: ApplyBranch<'a>,
     base: String,
+    top: PathBuf,
 }
 
 impl Landing<'_> {
-    fn project(&self) -> &Path {
-        self.workspace.project()
-    }
-
     fn full_name(&self) -> String {
         format!("refs/heads/{}", self.what.branch)
     }
@@ -144,28 +166,13 @@ impl Landing<'_> {
         Ok(())
     }
 
-    async fn check_base(&self) -> Result<(), ApplyError> {
-        let gone = || ApplyError::BaseGone {
-            project: self.project().to_owned(),
-            commit: self.base.clone(),
-        };
-        if !self.project().is_dir() {
-            return Err(gone());
-        }
-        let name = format!("{}^{{commit}}", self.base);
-        verified(self.git, self.project(), &name)
-            .await?
-            .map(drop)
-            .ok_or_else(gone)
-    }
-
     /// The commit the branch is at, if it is what would be landed.
     async fn existing(&self, tree: &str) -> Result<Option<String>, ApplyError> {
         let name = format!("{}^{{commit}}", self.full_name());
-        let Some(commit) = verified(self.git, self.project(), &name).await? else {
+        let Some(commit) = verified(self.git, &self.top, &name).await? else {
             return Ok(None);
         };
-        let read = |what: String| async move { verified(self.git, self.project(), &what).await };
+        let read = |what: String| async move { verified(self.git, &self.top, &what).await };
         let same_tree = read(format!("{commit}^{{tree}}")).await?.as_deref() == Some(tree);
         let same_base = read(format!("{commit}^1")).await?.as_ref() == Some(&self.base);
         let merge = read(format!("{commit}^2")).await?.is_some();
@@ -272,14 +279,14 @@ impl Landing<'_> {
         let name = self.git.line(pack).await?;
         let path = scratch.join(format!("landing-{name}.pack"));
         let file = std::fs::File::open(&path).map_err(|e| SnapshotError::io(&path, e))?;
-        let unpack = Call::new(self.project(), "index-pack").args(["--stdin", "--strict"]);
+        let unpack = Call::new(&self.top, "index-pack").args(["--stdin", "--strict"]);
         self.git.run(unpack.input_file(file).long()).await?;
         self.create_branch(&commit, tree).await
     }
 
     async fn create_branch(&self, commit: &str, tree: &str) -> Result<String, ApplyError> {
         let never = "0".repeat(commit.len());
-        let create = Call::new(self.project(), "update-ref")
+        let create = Call::new(&self.top, "update-ref")
             .arg("-m")
             .arg(format!("longhaul: run {}", self.workspace.run()))
             .args([&self.full_name(), commit, &never]);

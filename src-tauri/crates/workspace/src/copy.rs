@@ -7,7 +7,8 @@ use ignore::{DirEntry, WalkBuilder};
 
 use crate::blocking::blocking;
 use crate::marker::Marker;
-use crate::prepare::{Plan, PrepareError};
+use crate::prepare::Plan;
+use crate::prepare_error::PrepareError;
 use crate::workspace::snap_store;
 
 /// A walk over what `.gitignore` files below `root` do not leave out. Not those

@@ -14,7 +14,7 @@ use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 use crate::blocking::blocking;
-use crate::paths::{Links, PathError, look, open_beneath};
+use crate::paths::{Links, PathError, look, open_beneath, refuse_git_internals};
 use crate::staging::TEMP_PREFIX;
 use crate::workspace::Workspace;
 
@@ -180,6 +180,8 @@ impl Workspace {
     }
 
     fn replace(&self, real: &Path, bytes: &[u8]) -> Result<(), PathError> {
+        // A plan comes back from a journal: what was true of it is checked again.
+        refuse_git_internals(real)?;
         let errno = |errno| PathError::from_errno(real, errno);
         let name = real
             .file_name()

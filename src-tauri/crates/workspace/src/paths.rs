@@ -122,14 +122,7 @@ impl Workspace {
     /// As [`Workspace::real`], for a path that is to be written.
     pub(crate) fn real_for_writing(&self, path: &str) -> Result<PathBuf, PathError> {
         let real = self.real(path)?;
-        // The folder the project is in may itself be below a `.git`, which is
-        // the user's choice; only what is below the workspace counts.
-        if real
-            .iter()
-            .any(|part| part.as_bytes().eq_ignore_ascii_case(b".git"))
-        {
-            return Err(PathError::GitInternals(real));
-        }
+        refuse_git_internals(&real)?;
         if real.as_os_str().is_empty() {
             return Err(PathError::IsFolder(real));
         }
@@ -160,6 +153,18 @@ impl Workspace {
         rustix::fs::open(self.path(), flags, Mode::empty())
             .map_err(|errno| PathError::from_errno(self.path(), errno))
     }
+}
+
+/// `real` is relative to the workspace. The folder the project is in may itself
+/// be below a `.git`, which is the user's choice.
+pub(crate) fn refuse_git_internals(real: &Path) -> Result<(), PathError> {
+    if real
+        .iter()
+        .any(|part| part.as_bytes().eq_ignore_ascii_case(b".git"))
+    {
+        return Err(PathError::GitInternals(real.to_owned()));
+    }
+    Ok(())
 }
 
 /// Opens for looking only: no FIFO waits, no device is touched.

@@ -14,115 +14,15 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, Weak};
 
 use crate::blocking::blocking;
-use crate::git::{Git, GitError};
+use crate::git::Git;
 use crate::marker::{LeftOut, Marker, Mode};
+use crate::prepare_error::PrepareError;
 use crate::repository::{Found, Presence, Repository};
-use crate::snapshot::SnapshotError;
 use crate::workspace::{Inner, Workspace, snap_store};
 use crate::{clone, copy, objects, removal};
 
 /// The largest project that is copied unless a limit is set: 2 GiB.
 pub const DEFAULT_COPY_LIMIT: u64 = 2 * 1024 * 1024 * 1024;
-
-/// Why there is no workspace. Each says what the user can do.
-#[derive(Debug, thiserror::Error)]
-pub enum PrepareError {
-    /// The run's id would not do as the name of a folder.
-    #[error("\"{0}\" cannot be a run id")]
-    BadRun(String),
-    /// The project folder does not exist.
-    #[error("there is no folder {}", .0.display())]
-    NoProject(PathBuf),
-    /// The project is a file or something else.
-    #[error("{} is not a folder", .0.display())]
-    NotAFolder(PathBuf),
-    /// Something of the project cannot be read.
-    #[error("{} cannot be read: {source}", .path.display())]
-    Unreadable {
-        /// The file or folder.
-        path: PathBuf,
-        /// The cause.
-        source: std::io::Error,
-    },
-    /// The project is one this mode cannot do.
-    #[error("a {mode} workspace is not possible here: {reason}")]
-    Unsupported {
-        /// The mode asked for.
-        mode: Mode,
-        /// Why, and what to do instead.
-        reason: String,
-    },
-    /// The files to copy are more than the limit.
-    #[error(
-        "the project has {bytes} bytes of files that are not ignored, more than the limit of {limit}"
-    )]
-    TooLarge {
-        /// What was counted.
-        bytes: u64,
-        /// The limit.
-        limit: u64,
-    },
-    /// The run already has a workspace of another kind or project.
-    #[error("the run already has a {mode} workspace of {}", .project.display())]
-    Taken {
-        /// Its mode.
-        mode: Mode,
-        /// Its project.
-        project: PathBuf,
-    },
-    /// The run had a workspace, but its files are gone.
-    #[error("the workspace's files at {} are gone; its snapshots may still be there", .0.display())]
-    Lost(PathBuf),
-    /// git is missing or too old.
-    #[error("{0}")]
-    NeedsGit(GitError),
-    /// git gave no answer.
-    #[error(transparent)]
-    Git(GitError),
-    /// The first snapshot failed.
-    #[error("the first snapshot failed: {0}")]
-    Snapshot(SnapshotError),
-    /// Longhaul's own folder could not be written.
-    #[error("{}: {source}", .path.display())]
-    Io {
-        /// The file or folder.
-        path: PathBuf,
-        /// The cause.
-        source: std::io::Error,
-    },
-}
-
-impl PrepareError {
-    pub(crate) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> PrepareError {
-        let path = path.to_owned();
-        move |source| PrepareError::Io { path, source }
-    }
-
-    pub(crate) fn unsupported(mode: Mode, reason: &str) -> PrepareError {
-        PrepareError::Unsupported {
-            mode,
-            reason: reason.to_owned(),
-        }
-    }
-}
-
-impl From<GitError> for PrepareError {
-    fn from(error: GitError) -> PrepareError {
-        match error {
-            needs @ GitError::NeedsGit { .. } => PrepareError::NeedsGit(needs),
-            other => PrepareError::Git(other),
-        }
-    }
-}
-
-impl From<SnapshotError> for PrepareError {
-    fn from(error: SnapshotError) -> PrepareError {
-        match error {
-            SnapshotError::Git(git) => git.into(),
-            other => PrepareError::Snapshot(other),
-        }
-    }
-}
 
 /// All workspaces of one Longhaul home. One per process and home: it is what
 /// keeps two tasks of a process from using a run's files at once.

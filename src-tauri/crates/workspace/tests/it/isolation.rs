@@ -1,0 +1,205 @@
+//! The user's repository is neither changed nor obeyed.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use crate::support::{Place, RUN, fingerprint, git, read, write};
+
+#[tokio::test]
+async fn the_users_repository_stays_byte_identical() {
+    let place = Place::repository();
+    place.write("README.md", "# changed, not committed\n");
+    place.write("untracked.txt", "mine\n");
+    let before = fingerprint(&place.project);
+
+    let ws = place.clone().await;
+    write(ws.path(), "src/lib.rs", "fn two() {}\n");
+    write(ws.path(), "new/file.txt", "new\n");
+    let snapshot = ws.snapshot("step 1").await.unwrap();
+    ws.diff(None, None).await.unwrap();
+    ws.changed_files(None, Some(&snapshot.id)).await.unwrap();
+    ws.restore(ws.base_snapshot()).await.unwrap();
+    git(
+        ws.path(),
+        &["commit", "-q", "--allow-empty", "-m", "the agent's"],
+    );
+    git(ws.path(), &["gc", "-q", "--prune=now"]);
+    assert_eq!(fingerprint(&place.project), before, "while the run works");
+
+    drop(ws);
+    place.workspaces.discard(RUN).await.unwrap();
+    assert_eq!(fingerprint(&place.project), before, "after discard");
+    assert!(!place.home.join(RUN).exists());
+}
+
+/// Puts something that leaves a trace wherever a repository can name a command.
+fn set_traps(place: &Place, trace: &Path) {
+    let command = format!("echo ran >> {}", trace.display());
+    let trap = place.project.join(".git/trap.sh");
+    fs::write(&trap, format!("#!/bin/sh\n{command}\ncat\n")).unwrap();
+    fs::set_permissions(&trap, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::create_dir_all(place.project.join(".git/hooks")).unwrap();
+    let hooks = [
+        "post-checkout",
+        "post-index-change",
+        "reference-transaction",
+        "pre-commit",
+        "post-commit",
+        "post-merge",
+        "pre-auto-gc",
+        "post-rewrite",
+        "fsmonitor-watchman",
+    ];
+    for hook in hooks {
+        fs::copy(&trap, place.project.join(".git/hooks").join(hook)).unwrap();
+    }
+    let trap = trap.to_str().unwrap();
+    for key in [
+        "core.fsmonitor",
+        "filter.evil.smudge",
+        "filter.evil.clean",
+        "diff.evil.textconv",
+        "diff.external",
+        "core.sshCommand",
+        "core.pager",
+        "core.editor",
+        "uploadpack.packObjectsHook",
+        "core.alternateRefsCommand",
+    ] {
+        git(&place.project, &["config", key, trap]);
+    }
+    git(&place.project, &["config", "core.hooksPath", ".git/hooks"]);
+}
+
+#[tokio::test]
+async fn nothing_the_repository_configures_is_run() {
+    let place = Place::repository();
+    place.write(".gitattributes", "*.md filter=evil diff=evil\n");
+    place.commit("attributes");
+    let trace = place.outside.join("trace");
+    set_traps(&place, &trace);
+    // A stat-dirty and a changed file make git look at contents.
+    place.write("README.md", "# changed, not committed\n");
+
+    let ws = place.clone().await;
+    assert_eq!(ws.left_out().changed, Some(1));
+    write(ws.path(), "README.md", "# by the agent\n");
+    let snapshot = ws.snapshot("step").await.unwrap();
+    ws.diff(None, None).await.unwrap();
+    ws.restore(ws.base_snapshot()).await.unwrap();
+    let what = workspace::ApplyBranch {
+        snapshot: &snapshot.id,
+        branch: "b",
+        message: "m",
+        at: 0,
+    };
+    ws.apply_branch(what).await.unwrap();
+    assert!(
+        !trace.exists(),
+        "ran: {}",
+        fs::read_to_string(&trace).unwrap()
+    );
+
+    // The traps do work: the user's own git falls into them.
+    git(&place.project, &["status"]);
+    assert!(trace.exists(), "the test sets no trap");
+}
+
+#[tokio::test]
+async fn what_an_agent_configures_in_its_clone_is_not_run_either() {
+    let place = Place::repository();
+    let ws = place.clone().await;
+    let trace = place.outside.join("trace");
+    let command = format!("echo ran >> {}; cat", trace.display());
+    for key in [
+        "core.fsmonitor",
+        "filter.evil.clean",
+        "filter.evil.smudge",
+        "diff.evil.textconv",
+    ] {
+        git(ws.path(), &["config", key, &command]);
+    }
+    write(ws.path(), ".gitattributes", "* filter=evil diff=evil\n");
+    // A repository inside, with its own configuration.
+    let inner = ws.path().join("vendor/inner");
+    write(&inner, "file.txt", "inner\n");
+    git(&inner, &["init", "-q"]);
+    git(&inner, &["add", "-A"]);
+    git(&inner, &["commit", "-q", "-m", "inner"]);
+    git(&inner, &["config", "core.fsmonitor", &command]);
+    write(&inner, "file.txt", "changed\n");
+
+    let snapshot = ws.snapshot("step").await.unwrap();
+    assert!(
+        ws.diff(None, None)
+            .await
+            .unwrap()
+            .contains("vendor/inner/file.txt")
+    );
+    ws.restore(ws.base_snapshot()).await.unwrap();
+    let what = workspace::ApplyBranch {
+        snapshot: &snapshot.id,
+        branch: "b",
+        message: "m",
+        at: 0,
+    };
+    ws.apply_branch(what).await.unwrap();
+    assert!(
+        !trace.exists(),
+        "ran: {}",
+        fs::read_to_string(&trace).unwrap()
+    );
+}
+
+#[tokio::test]
+async fn refs_and_stashes_of_the_clone_are_its_own() {
+    let place = Place::repository();
+    git(&place.project, &["branch", "feature"]);
+    let ws = place.clone().await;
+    assert_eq!(ws.branch(), Some("longhaul/0199aaaa"));
+    assert_eq!(
+        git(ws.path(), &["branch", "--show-current"]),
+        "longhaul/0199aaaa"
+    );
+    git(ws.path(), &["branch", "-D", "feature"]);
+    git(ws.path(), &["update-ref", "-d", "refs/heads/main"]);
+    write(ws.path(), "README.md", "stashed\n");
+    git(ws.path(), &["stash", "-q"]);
+
+    let refs = git(&place.project, &["for-each-ref", "--format=%(refname)"]);
+    assert_eq!(refs, "refs/heads/feature\nrefs/heads/main");
+    assert_eq!(
+        git(ws.path(), &["remote"]),
+        "",
+        "there is nowhere to push to"
+    );
+    assert_eq!(git(ws.path(), &["config", "user.name"]), "Longhaul agent");
+}
+
+#[tokio::test]
+async fn snapshots_survive_an_agent_that_wrecks_its_git_folder() {
+    let place = Place::repository();
+    let ws = place.clone().await;
+    write(ws.path(), "src/lib.rs", "fn two() {}\n");
+    let snapshot = ws.snapshot("step").await.unwrap();
+    fs::remove_dir_all(ws.path().join(".git")).unwrap();
+    write(ws.path(), "src/lib.rs", "fn three() {}\n");
+    ws.restore(&snapshot.id).await.unwrap();
+    assert_eq!(read(ws.path(), "src/lib.rs"), "fn two() {}\n");
+    git(
+        &place.home.join(RUN).join("snap.git"),
+        &["fsck", "--strict"],
+    );
+}
+
+#[tokio::test]
+async fn objects_are_linked_not_copied() {
+    use std::os::unix::fs::MetadataExt as _;
+    let place = Place::repository();
+    let ws = place.clone().await;
+    let id = git(&place.project, &["rev-parse", "HEAD"]);
+    let object = format!(".git/objects/{}/{}", &id[..2], &id[2..]);
+    let inode = |dir: &Path| fs::metadata(dir.join(&object)).unwrap().ino();
+    assert_eq!(inode(&place.project), inode(ws.path()));
+}

@@ -1,0 +1,12 @@
+//! Workspaces as the engine uses them, over real repositories and a real git.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod containment;
+mod crashes;
+mod edits;
+mod isolation;
+mod landing;
+mod preparing;
+mod restoring;
+mod snapshots;
+mod support;
