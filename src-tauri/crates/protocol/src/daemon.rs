@@ -1,0 +1,166 @@
+//! The daemon itself: status, health, backups.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// Asks who is there. Answered in every mode.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, specta::Type)]
+pub struct VersionRequest {}
+
+/// Who is there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, specta::Type)]
+pub struct VersionInfo {
+    /// The program's version.
+    pub version: String,
+    /// The protocol's version.
+    pub protocol: u32,
+    /// Its process id.
+    pub pid: u32,
+    /// What it serves.
+    pub mode: DaemonMode,
+    /// The newest event's cursor, where the store is open.
+    pub cursor: Option<String>,
+}
+
+/// What a daemon serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, specta::Type)]
+#[serde(rename_all = "snake_case")]
+pub enum DaemonMode {
+    /// Everything.
+    Normal,
+    /// It is about to end: no run starts.
+    Draining,
+    /// The store cannot be opened: doctor, backup and restore.
+    Maintenance,
+}
+
+/// Asks how it is.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, specta::Type)]
+pub struct StatusRequest {}
+
+/// How it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, specta::Type)]
+pub struct DaemonStatus {
+    /// Its process id.
+    pub pid: u32,
+    /// The program's version.
+    pub version: String,
+    /// The folder with all state.
+    pub home: String,
+    /// The socket it answers on.
+    pub socket: String,
+    /// Seconds since it started.
+    #[specta(type = f64)]
+    pub uptime_s: u64,
+    /// What it serves.
+    pub mode: DaemonMode,
+    /// Why the store cannot be opened, in maintenance mode.
+    pub trouble: Option<String>,
+    /// How many runs may work at once.
+    pub slots: u32,
+    /// How many do.
+    pub slots_used: u32,
+    /// How many runs there are in each state.
+    pub runs: BTreeMap<String, u32>,
+    /// How many reviews are open.
+    pub open_reviews: u32,
+}
+
+/// Has the store examined.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, specta::Type)]
+pub struct DoctorRequest {}
+
+/// How bad a finding is.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, specta::Type,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum FindingLevel {
+    /// As it should be.
+    Ok,
+    /// Worth knowing.
+    Warning,
+    /// Something is broken or lost.
+    Problem,
+}
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, specta::Type)]
+pub struct Finding {
+    /// How bad it is.
+    pub level: FindingLevel,
+    /// What was looked at.
+    pub area: String,
+    /// What was found, in plain words.
+    pub what: String,
+    /// What can be done about it.
+    pub advice: Option<String>,
+}
+
+/// What the examination showed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, specta::Type)]
+pub struct DoctorReport {
+    /// Whether nothing is broken.
+    pub ok: bool,
+    /// What was looked at.
+    pub findings: Vec<Finding>,
+}
+
+/// Has a verified copy of the store made.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, specta::Type)]
+pub struct BackupRequest {
+    /// Absolute path of the file to make; a dated one in the home's backups folder if absent.
+    #[serde(default)]
+    pub file: Option<String>,
+}
+
+/// The copy is there and was opened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, specta::Type)]
+pub struct BackupMade {
+    /// Its absolute path.
+    pub file: String,
+    /// Its size.
+    #[specta(type = f64)]
+    pub bytes: u64,
+}
+
+/// Puts a copy in the store's place. The store as it was is kept beside it.
+#[derive(Clone, Debug, Serialize, Deserialize, specta::Type)]
+pub struct RestoreRequest {
+    /// Absolute path of the copy.
+    pub file: String,
+}
+
+/// The copy is in place; the daemon restarts on it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, specta::Type)]
+pub struct Restored {
+    /// The copy that was used.
+    pub file: String,
+    /// Where the store as it was is kept.
+    pub kept: Option<String>,
+}
+
+/// How to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, specta::Type)]
+#[serde(rename_all = "snake_case")]
+pub enum StopHow {
+    /// At once; what is under way goes on in its keepers or is settled later.
+    Now,
+    /// At the next operation boundary of every run.
+    Drain,
+}
+
+/// Has the daemon end.
+#[derive(Clone, Debug, Serialize, Deserialize, specta::Type)]
+pub struct StopRequest {
+    /// How.
+    pub how: StopHow,
+}
+
+/// It will.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, specta::Type)]
+pub struct Stopping {
+    /// The process that ends.
+    pub pid: u32,
+}

@@ -1,0 +1,93 @@
+//! The one list of endpoints.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// What a cached answer is about. A client drops every cached answer that
+/// `provides` a tag which a call `invalidates`; events do the same by their run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, specta::Type)]
+#[serde(rename_all = "snake_case")]
+pub enum Tag {
+    /// The daemon itself.
+    Daemon,
+    /// The list of runs.
+    Runs,
+    /// One run.
+    Run,
+    /// The review queue.
+    Reviews,
+    /// The backends.
+    Backends,
+    /// Totals of the ledger.
+    Cost,
+    /// The limiter.
+    Limits,
+    /// The store's health.
+    Health,
+}
+
+/// A request document. Each endpoint has its own, so the type says which is meant.
+pub trait Request: Serialize + DeserializeOwned + Send + 'static {
+    /// The endpoint's name: `POST /v1/<NAME>`.
+    const NAME: &'static str;
+    /// What a cached answer is about.
+    const PROVIDES: &'static [Tag];
+    /// What a call makes stale.
+    const INVALIDATES: &'static [Tag];
+    /// What is answered.
+    type Response: Serialize + DeserializeOwned + Send + 'static;
+}
+
+/// Calls the macro `$with` with every endpoint:
+/// `name: Request => Response, provides [Tag…], invalidates [Tag…];`
+///
+/// The types are to be found in this crate.
+#[macro_export]
+macro_rules! endpoints {
+    ($with:ident) => {
+        $with! {
+            version: VersionRequest => VersionInfo, provides [Daemon], invalidates [];
+            status: StatusRequest => DaemonStatus, provides [Daemon, Runs], invalidates [];
+            start_run: RunRequest => RunStarted, provides [], invalidates [Runs];
+            runs: RunsRequest => RunList, provides [Runs], invalidates [];
+            show: ShowRequest => RunView, provides [Run, Reviews], invalidates [];
+            logs: LogsRequest => LogPage, provides [Run], invalidates [];
+            resume: ResumeRequest => RunAcks, provides [], invalidates [Run, Runs];
+            pause: PauseRequest => RunAcks, provides [], invalidates [Run, Runs];
+            cancel: CancelRequest => RunAck, provides [], invalidates [Run, Runs, Reviews];
+            message: MessageRequest => RunAck, provides [], invalidates [Run];
+            diff: DiffRequest => DiffView, provides [Run], invalidates [];
+            apply: ApplyRequest => Applied, provides [], invalidates [Run];
+            discard: DiscardRequest => RunAck, provides [], invalidates [Run, Runs];
+            reviews: ReviewsRequest => ReviewList, provides [Reviews], invalidates [];
+            decide: DecideRequest => Decided, provides [], invalidates [Run, Runs, Reviews];
+            snooze: SnoozeRequest => ReviewView, provides [], invalidates [Reviews];
+            backend_add: BackendAdd => BackendView, provides [], invalidates [Backends];
+            backend_list: BackendListRequest => BackendList, provides [Backends], invalidates [];
+            backend_remove: BackendRemove => BackendRemoved, provides [], invalidates [Backends];
+            backend_test: BackendTestRequest => BackendTest, provides [], invalidates [];
+            cost: CostRequest => CostReport, provides [Cost], invalidates [];
+            limits: LimitsRequest => LimitsView, provides [Limits], invalidates [];
+            doctor: DoctorRequest => DoctorReport, provides [Health], invalidates [];
+            backup: BackupRequest => BackupMade, provides [], invalidates [Health];
+            restore: RestoreRequest => Restored, provides [], invalidates [Daemon, Runs, Run, Reviews, Backends, Cost, Limits, Health];
+            stop: StopRequest => Stopping, provides [], invalidates [Daemon];
+        }
+    };
+}
+
+macro_rules! implement {
+    ($($name:ident: $request:ident => $response:ident, provides [$($p:ident),*], invalidates [$($i:ident),*];)*) => {
+        $(impl Request for $crate::$request {
+            const NAME: &'static str = stringify!($name);
+            const PROVIDES: &'static [Tag] = &[$(Tag::$p),*];
+            const INVALIDATES: &'static [Tag] = &[$(Tag::$i),*];
+            type Response = $crate::$response;
+        })*
+
+        /// Every endpoint's name, in the order of the list.
+        #[cfg(test)]
+        pub(crate) const NAMES: &[&str] = &[$(stringify!($name)),*];
+    };
+}
+endpoints!(implement);

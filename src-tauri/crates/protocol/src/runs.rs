@@ -1,0 +1,292 @@
+//! Runs: starting, listing and steering them.
+
+use domain::{BackendKind, NanoUsd, Preset, RunId, RunState, WorkspaceMode};
+use serde::{Deserialize, Serialize};
+
+use crate::events::LogEntry;
+use crate::moment::Moment;
+
+/// What the user asks for, as given. The daemon fills in defaults and says what is
+/// wrong with it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, specta::Type)]
+#[serde(default)]
+pub struct RunRequest {
+    /// The whole prompt.
+    pub prompt: String,
+    /// Absolute path of the project folder.
+    pub project: String,
+    /// The backend's name; the only one if absent.
+    pub backend: Option<String>,
+    /// The model, where the backend has models.
+    pub model: Option<String>,
+    /// Shell command that must succeed before the run is completed.
+    pub verify: Option<String>,
+    /// How the project's files are isolated; a clone of a git project and a copy of
+    /// another folder if absent.
+    #[specta(type = Option<String>)]
+    pub workspace: Option<WorkspaceMode>,
+    /// Which operations are reviewed; balanced if absent.
+    #[specta(type = Option<String>)]
+    pub policy: Option<Preset>,
+    /// Dollars.
+    #[specta(type = Option<String>)]
+    pub max_cost_usd: Option<NanoUsd>,
+    /// Tokens, cache reads not counted.
+    #[specta(type = Option<f64>)]
+    pub max_tokens: Option<u64>,
+    /// Tool calls.
+    #[specta(type = Option<f64>)]
+    pub max_tool_calls: Option<u64>,
+    /// Seconds of running and verifying.
+    #[specta(type = Option<f64>)]
+    pub max_duration_s: Option<u64>,
+    /// Starts only after this run (id or unique prefix) is completed.
+    pub after: Option<String>,
+    /// Backends that may answer instead, in order.
+    pub fallback: Vec<String>,
+    /// Higher starts first. 0 is normal.
+    pub priority: i32,
+}
+
+/// What this project's earlier runs took.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, specta::Type)]
+pub struct Estimate {
+    /// How many runs it is made of.
+    pub runs: u32,
+    /// The median cost.
+    #[specta(type = String)]
+    pub cost_usd: NanoUsd,
+    /// The median active time, in seconds.
+    #[specta(type = f64)]
+    pub duration_s: u64,
+}
+
+/// The run exists, durably.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, specta::Type)]
+pub struct RunStarted {
+    /// Its id.
+    #[specta(type = String)]
+    pub id: RunId,
+    /// What to expect, where this project has a history.
+    pub estimate: Option<Estimate>,
+    /// What the user should know beforehand, a line each.
+    pub notes: Vec<String>,
+}
+
+/// Asks for the runs, newest first.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, specta::Type)]
+#[serde(default)]
+pub struct RunsRequest {
+    /// Only those in this state.
+    #[specta(type = Option<String>)]
+    pub state: Option<RunState>,
+    /// Only those of this project (absolute path).
+    pub project: Option<String>,
+}
+
+/// The runs, newest first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, specta::Type)]
+pub struct RunList {
+    /// The runs.
+    pub runs: Vec<RunSummary>,
+}
+
+/// A run in a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, specta::Type)]
+pub struct RunSummary {
+    /// Its id.
+    #[specta(type = String)]
+    pub id: RunId,
+    /// Its state.
+    #[specta(type = String)]
+    pub state: RunState,
+    /// Why it waits, failed or was interrupted.
+    pub cause: Option<String>,
+    /// All causes of waiting.
+    pub causes: Vec<String>,
+    /// The prompt's first line, shortened.
+    pub title: String,
+    /// Absolute path of the project.
+    pub project: String,
+    /// The backend that works on it.
+    pub backend: String,
+    /// That backend's kind.
+    #[specta(type = String)]
+    pub kind: BackendKind,
+    /// The model asked for.
+    pub model: Option<String>,
+    /// Steps so far.
+    pub steps: u32,
+    /// Open reviews.
+    pub open_reviews: u32,
+    /// Known cost.
+    #[specta(type = String)]
+    pub cost_usd: NanoUsd,
+    /// What may have been billed besides.
+    #[specta(type = String)]
+    pub unsettled_cost_usd: NanoUsd,
+    /// When it was made.
+    #[specta(type = String)]
+    pub created_at: Moment,
+    /// When its last event was recorded.
+    #[specta(type = String)]
+    pub updated_at: Moment,
+    /// When it was over.
+    #[specta(type = Option<String>)]
+    pub ended_at: Option<Moment>,
+    /// Whether its answers are scripted and not a model's.
+    pub simulated: bool,
+}
+
+macro_rules! run_request {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, Serialize, Deserialize, specta::Type)]
+        pub struct $name {
+            /// The run (id or unique prefix).
+            pub run: String,
+        }
+    };
+}
+
+run_request!(
+    /// Asks for everything about one run.
+    ShowRequest
+);
+run_request!(
+    /// Ends a run by the user's wish. Its files stay until it is discarded.
+    CancelRequest
+);
+run_request!(
+    /// Asks for what a run changed.
+    DiffRequest
+);
+run_request!(
+    /// Deletes a run's files.
+    DiscardRequest
+);
+
+/// Asks for a page of a run's journal.
+#[derive(Clone, Debug, Serialize, Deserialize, specta::Type)]
+pub struct LogsRequest {
+    /// The run (id or unique prefix).
+    pub run: String,
+    /// Only events after this position.
+    #[serde(default)]
+    #[specta(type = f64)]
+    pub after: u64,
+    /// At most so many; the daemon's own maximum (500) if absent or larger.
+    #[serde(default)]
+    pub limit: Option<u32>,
+}
+
+/// A page of a run's journal.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, specta::Type)]
+pub struct LogPage {
+    /// The run.
+    #[specta(type = String)]
+    pub run: RunId,
+    /// The events, oldest first.
+    pub entries: Vec<LogEntry>,
+    /// Where the next page starts, if there is one now.
+    #[specta(type = Option<f64>)]
+    pub next: Option<u64>,
+}
+
+/// Which runs are meant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, specta::Type)]
+#[serde(rename_all = "snake_case")]
+pub enum RunSelector {
+    /// This one (id or unique prefix).
+    One(String),
+    /// All to which it applies.
+    All,
+}
+
+/// Lets runs go on that are paused, interrupted or failed.
+#[derive(Clone, Debug, Serialize, Deserialize, specta::Type)]
+pub struct ResumeRequest {
+    /// Which.
+    pub runs: RunSelector,
+}
+
+/// Stops runs at the next operation boundary until they are resumed.
+#[derive(Clone, Debug, Serialize, Deserialize, specta::Type)]
+pub struct PauseRequest {
+    /// Which.
+    pub runs: RunSelector,
+}
+
+/// Says something to the agent.
+#[derive(Clone, Debug, Serialize, Deserialize, specta::Type)]
+pub struct MessageRequest {
+    /// The run (id or unique prefix).
+    pub run: String,
+    /// What to say.
+    pub text: String,
+}
+
+/// A run after it was steered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, specta::Type)]
+pub struct RunAck {
+    /// The run.
+    #[specta(type = String)]
+    pub id: RunId,
+    /// Its state now.
+    #[specta(type = String)]
+    pub state: RunState,
+}
+
+/// Runs after they were steered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, specta::Type)]
+pub struct RunAcks {
+    /// The runs to which it applied.
+    pub runs: Vec<RunAck>,
+}
+
+/// What a run changed, as a unified diff against where it started.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, specta::Type)]
+pub struct DiffView {
+    /// The run.
+    #[specta(type = String)]
+    pub run: RunId,
+    /// The diff.
+    pub diff: String,
+    /// Paths of the changed files, relative to the project.
+    pub files: Vec<String>,
+}
+
+/// Into what a run's result is put.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, specta::Type)]
+#[serde(rename_all = "snake_case")]
+pub enum ApplyAs {
+    /// A new branch; the user's checkout stays as it is.
+    #[default]
+    Branch,
+    /// A commit on the current branch.
+    Commit,
+    /// Uncommitted changes.
+    Changes,
+}
+
+/// Puts a run's result into the user's project.
+#[derive(Clone, Debug, Serialize, Deserialize, specta::Type)]
+pub struct ApplyRequest {
+    /// The run (id or unique prefix).
+    pub run: String,
+    /// Into what.
+    #[serde(default, rename = "as")]
+    pub into: ApplyAs,
+}
+
+/// It is there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, specta::Type)]
+pub struct Applied {
+    /// The run.
+    #[specta(type = String)]
+    pub run: RunId,
+    /// The branch or folder it was put into.
+    pub target: String,
+    /// The commit, where there is one.
+    pub commit: Option<String>,
+}
