@@ -40,6 +40,7 @@ use self::{
     listener::{CuttableListener, Link, Scissors},
     state::Shared,
 };
+pub(crate) use self::{view::text_of, wire::fresh};
 
 /// A running scripted model. Dropping it ends it and cuts its connections.
 pub struct ModelServer {

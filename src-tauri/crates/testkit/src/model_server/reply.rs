@@ -242,13 +242,16 @@ fn stands_at(point: HoldPoint, i: usize, total: usize) -> bool {
 }
 
 async fn end_early(stop: &Stop, events: usize, recording: Recording, to: mpsc::Sender<Piece>) {
+    if matches!(stop, Stop::Silence) {
+        to.closed().await;
+    }
+    // Recorded first: a test that sees the end must find it in the record.
+    recording.close(Outcome::Cut { events });
     match stop {
         Stop::Cut => drop(to.send(Piece::Cut).await),
-        Stop::End => {}
-        Stop::Silence => to.closed().await,
         Stop::Say(text) => drop(to.send(Piece::Data(text.clone().into())).await),
+        Stop::End | Stop::Silence => {}
     }
-    recording.close(Outcome::Cut { events });
 }
 
 /// Answers with one JSON document. Faults in mid-stream cut the connection here.
