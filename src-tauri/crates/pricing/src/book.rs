@@ -106,6 +106,11 @@ impl PriceBook {
         })
     }
 
+    /// The most tokens one request to this model answers with, if that is known.
+    pub fn max_output(&self, model: &str) -> Option<u64> {
+        self.entry(model)?.max_output_tokens
+    }
+
     /// The ids of all models in the book, in alphabetical order.
     pub fn models(&self) -> impl Iterator<Item = &str> {
         self.models.keys().map(String::as_str)
