@@ -4,7 +4,9 @@ use crate::event::{Entry, Event, InterruptCause};
 use crate::ids::{OpId, ReviewId};
 use crate::op::{Op, OpKind, OpMode, OpState, Settlement};
 use crate::review::ReviewState;
-use crate::run::{Checkpoint, Failure, Phase, Run, RunState, Session, Spent, Wait, WorkspaceFacts};
+use crate::run::{
+    Checkpoint, Failure, Interruption, Phase, Run, RunState, Session, Spent, Wait, WorkspaceFacts,
+};
 use crate::task::Task;
 use crate::time::Timestamp;
 use crate::usage::Charge;
@@ -64,6 +66,7 @@ impl Run {
             checkpoint: None,
             session: None,
             messages: 0,
+            heard: 0,
             plan: Vec::new(),
             answered_by: Vec::new(),
             backend: task.backend.clone(),
@@ -196,7 +199,9 @@ impl Run {
         let op = self.open_op(event, id)?;
         let refuse = |why: &str| Err(illegal(event, why));
         match settlement {
-            Settlement::InDoubt { .. } if op.state != OpState::Started && op.mode == OpMode::Gated => {
+            Settlement::InDoubt { .. }
+                if op.state != OpState::Started && op.mode == OpMode::Gated =>
+            {
                 refuse("nothing of it can have happened")
             }
             _ if op.review.is_some() => refuse("its review's decision has not been used"),
@@ -379,8 +384,12 @@ impl Run {
                 digest,
                 summary,
                 reserve,
+                request,
                 ..
             } => {
+                if let Some(request) = request {
+                    self.heard = request.messages;
+                }
                 self.ops_recorded = op.0;
                 if *op_kind == OpKind::Tool {
                     self.spent.tool_calls += 1;
@@ -469,9 +478,18 @@ impl Run {
     fn come_to_rest(&mut self, entry: &Entry) {
         match &entry.event {
             Event::Paused { .. } => self.phase = Phase::Paused,
-            Event::Interrupted { cause, detail, .. } => {
+            Event::Interrupted {
+                cause,
+                detail,
+                last_alive,
+            } => {
                 self.phase = Phase::Interrupted;
-                self.interrupted = Some((*cause, detail.clone(), entry.at));
+                self.interrupted = Some(Interruption {
+                    cause: *cause,
+                    detail: detail.clone(),
+                    at: entry.at,
+                    last_alive: *last_alive,
+                });
                 if *cause == InterruptCause::DaemonDied {
                     self.daemon_deaths.push(entry.at);
                     let extra = self.daemon_deaths.len().saturating_sub(3);

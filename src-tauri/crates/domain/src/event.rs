@@ -149,7 +149,11 @@ pub enum Event {
         model: Option<String>,
     },
     /// Another backend answers from here on, because the task names it as a fallback.
-    BackendSwitched { backend: String, model: Option<String>, why: String },
+    BackendSwitched {
+        backend: String,
+        model: Option<String>,
+        why: String,
+    },
     /// Its files are ready.
     WorkspaceReady {
         mode: WorkspaceMode,

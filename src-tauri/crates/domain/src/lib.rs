@@ -30,8 +30,8 @@ pub use op::{
 };
 pub use review::{Answer, Choice, Review, ReviewKind, ReviewState};
 pub use run::{
-    Checkpoint, Failure, Message, Phase, Run, RunState, Session, Speaker, Spent, Wait,
-    WorkspaceFacts,
+    Checkpoint, Failure, Interruption, Message, Phase, Run, RunState, Session, Speaker, Spent,
+    Wait, WorkspaceFacts,
 };
 pub use task::{BackendKind, Budget, BudgetLimit, Preset, Task, WorkspaceMode};
 pub use time::{Clock, Timestamp};

@@ -155,6 +155,19 @@ pub struct Failure {
     pub message: String,
 }
 
+/// Why and when a run was stopped without the user's wish.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Interruption {
+    /// The cause.
+    pub cause: InterruptCause,
+    /// In words.
+    pub detail: String,
+    /// When it was recorded.
+    pub at: Timestamp,
+    /// The last moment the run is known to have worked.
+    pub last_alive: Timestamp,
+}
+
 /// An agent's own session.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
@@ -238,6 +251,8 @@ pub struct Run {
     pub session: Option<Session>,
     /// Messages in the conversation.
     pub messages: u32,
+    /// How many of them the backend was last sent: what an agent has heard.
+    pub heard: u32,
     /// The agent's plan.
     pub plan: Vec<PlanItem>,
     /// Models that really answered, in order of first answer.
@@ -251,7 +266,7 @@ pub struct Run {
     /// Why it failed.
     pub failure: Option<Failure>,
     /// Why and when it was last interrupted, until it works again.
-    pub interrupted: Option<(InterruptCause, String, Timestamp)>,
+    pub interrupted: Option<Interruption>,
     /// When daemon deaths found it active; the last three.
     pub daemon_deaths: Vec<Timestamp>,
     /// The newest recovery briefing.
