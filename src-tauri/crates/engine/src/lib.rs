@@ -1,1 +1,44 @@
-//! engine
+//! The durable run loop: intents before effects, outcomes before answers, and a
+//! run that goes on exactly where a crash left it.
+//!
+//! One worker task a run. A worker reads the run's fold, decides the next thing,
+//! records the intent, does it, records the outcome, and looks again. Commands
+//! (pause, decide, cancel …) change the journal first and poke the worker then;
+//! the journal refuses what no longer fits, so no lock spans the two.
+
+mod agent_turn;
+mod answer;
+mod asks;
+mod backends;
+mod briefing;
+mod budget;
+mod commands;
+mod control;
+mod conversation;
+mod core;
+mod credential;
+mod decide;
+mod execute;
+mod gate;
+mod host;
+mod ids;
+mod journal;
+mod ops;
+mod policy;
+mod recovery;
+mod settings;
+mod shell;
+mod slots;
+mod start;
+mod think;
+mod verify;
+mod wake;
+mod worker;
+
+pub use backends::{BackendConfig, BackendError};
+pub use commands::CommandError;
+pub use core::{Engine, Parts, RunDelta};
+pub use decide::DecideError;
+pub use recovery::Recovered;
+pub use settings::{OnRestart, Settings};
+pub use start::{Estimate, NewRun, StartError};

@@ -1,0 +1,147 @@
+//! Recording an answer: in one transaction the answer, what it cost, and the
+//! intents of everything it asks for. No crash can fall between them.
+
+use agents::{Stop, Turn};
+use domain::{Event, FailCause, MessageOrigin, Op, OpError, OpErrorKind, OpId, OpOutcome, Run};
+
+use crate::journal::{Batch, Halt};
+use crate::ops::IntentOf;
+use crate::think::Call;
+use crate::worker::Worker;
+
+/// How often an answer cut off by its token limit is asked to go on.
+const MAX_CONTINUES: u32 = 3;
+
+impl Worker {
+    pub(crate) async fn record_answer(&self, run: &Run, op: &Op, call: &Call, turn: Turn) -> Result<Run, Halt> {
+        let mut batch = Batch::default();
+        let content = batch.blob(turn.content.clone());
+        let charge = match (&turn.usage, &turn.charge) {
+            (Some(usage), _) => Some(self.core.charge(&call.backend, usage, &turn.model)),
+            (None, charge) => charge.clone(),
+        };
+        batch.push(Event::OpFinished {
+            op: op.id,
+            outcome: OpOutcome::Ok,
+            result: content,
+            full: None,
+            summary: summary(&turn),
+            charge: charge.map(Box::new),
+            stop: Some(turn.stop.word().to_owned()),
+        });
+        let answer_only = Batch { events: batch.events.clone(), blobs: batch.blobs.clone() };
+        self.add_intents(run, op, &turn, &mut batch).await?;
+        self.add_continuation(run, &turn, &mut batch);
+        faults::crash_point("engine.before_answer");
+        let run = match self.journal.append(batch).await {
+            Ok(run) => run,
+            // The run ended meanwhile: nothing it asks for will happen, but what it cost is booked.
+            Err(Halt::Superseded(_)) => self.journal.append(answer_only).await?,
+            Err(halt) => return Err(halt),
+        };
+        faults::crash_point("engine.answer_recorded");
+        match turn.stop {
+            Stop::Refusal(category) => {
+                let kind = category.map(|c| format!(" ({c})")).unwrap_or_default();
+                self.fail(FailCause::Refused, format!("{} declined the task{kind}", turn.model)).await
+            }
+            Stop::ContextFull => {
+                self.fail(FailCause::BadRequest, format!("the context window of {} is full", turn.model)).await
+            }
+            _ => Ok(run),
+        }
+    }
+
+    async fn add_intents(&self, run: &Run, op: &Op, turn: &Turn, batch: &mut Batch) -> Result<(), Halt> {
+        let mut repeats = self.repeats(run).await?;
+        for (index, call) in turn.calls.iter().enumerate() {
+            let digest = domain::Digest::of(&call.name, call.input.as_bytes());
+            let repeated = repeats.add(digest);
+            let args = batch.blob(call.input.clone());
+            let id = OpId(run.ops_recorded + 1 + u32::try_from(index).unwrap_or(u32::MAX));
+            let intent = IntentOf {
+                run,
+                op: id,
+                step: op.step,
+                call,
+                args,
+                now: self.core.now(),
+                repeats: repeated,
+                loop_limit: self.core.settings().loop_limit,
+            }
+            .build(batch);
+            batch.push(intent.event);
+            if matches!(turn.stop, Stop::ToolUse | Stop::EndTurn | Stop::Other(_)) {
+                batch.events.extend(intent.after);
+            } else {
+                // An answer that was cut off may have left the call's arguments half-written.
+                let result = batch.blob("The answer was cut off before this call was complete; it was not run.");
+                let error = OpError {
+                    kind: OpErrorKind::Tool,
+                    message: "the answer was cut off before it".to_owned(),
+                    retry_at: None,
+                };
+                batch.push(Event::OpFailed { op: id, error, result: Some(result), charge: None });
+            }
+        }
+        Ok(())
+    }
+
+    /// An answer cut off by its token limit is continued, a few times.
+    fn add_continuation(&self, run: &Run, turn: &Turn, batch: &mut Batch) {
+        if turn.stop != Stop::MaxTokens || !turn.calls.is_empty() {
+            return;
+        }
+        if self.continues.fetch_add(1, std::sync::atomic::Ordering::SeqCst) >= MAX_CONTINUES {
+            tracing::warn!(run = %run.id, "the answer was cut off too often; taking it as it is");
+            return;
+        }
+        let text = batch.blob("Your answer was cut off by its length limit. Go on exactly where it stopped.");
+        batch.push(Event::MessageAdded { origin: MessageOrigin::Continue, text });
+    }
+
+    /// How often in a row the newest call was made, from the journal.
+    async fn repeats(&self, run: &Run) -> Result<Repeats, Halt> {
+        let limit = self.core.settings().loop_limit;
+        let recent = self.core.store().recent_calls(run.id, limit).await?;
+        let mut repeats = Repeats::default();
+        // A person who let the call go on starts the count anew.
+        for call in recent {
+            if call.reviewed { repeats = Repeats::default() } else { repeats.add(call.digest); }
+        }
+        Ok(repeats)
+    }
+}
+
+#[derive(Default)]
+struct Repeats {
+    last: Option<domain::Digest>,
+    count: usize,
+}
+
+impl Repeats {
+    /// Counts a call; returns how often in a row it was made before.
+    fn add(&mut self, digest: domain::Digest) -> usize {
+        if self.last.as_ref() == Some(&digest) {
+            self.count += 1;
+        } else {
+            self.last = Some(digest);
+            self.count = 1;
+        }
+        self.count - 1
+    }
+}
+
+fn summary(turn: &Turn) -> String {
+    let calls = match turn.calls.len() {
+        0 => String::new(),
+        1 => turn.calls[0].name.clone(),
+        n => format!("{n} calls"),
+    };
+    let text: String = turn.text.lines().next().unwrap_or_default().chars().take(120).collect();
+    match (text.is_empty(), calls.is_empty()) {
+        (false, _) => text,
+        (true, false) => calls,
+        (true, true) => turn.stop.word().to_owned(),
+    }
+}

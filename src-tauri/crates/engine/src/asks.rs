@@ -1,0 +1,224 @@
+//! The reviews the engine asks for, each with what happens for each answer.
+
+use domain::{BudgetLimit, Choice, Op, Review, ReviewId, ReviewKind, ReviewState, Run, Timestamp};
+
+use crate::ids::new_review_id;
+
+/// Longest text shown in a review itself; the rest is in its blob.
+const DETAIL_LIMIT: usize = 16 * 1024;
+
+/// A review about `run`, still without choices.
+fn ask(run: &Run, kind: ReviewKind, title: String, why: String, detail: String, now: Timestamp) -> Review {
+    Review {
+        id: new_review_id(),
+        run: run.id,
+        op: None,
+        kind,
+        title,
+        why,
+        detail: clip(detail),
+        detail_blob: None,
+        choices: Vec::new(),
+        digest: None,
+        subject: None,
+        requested_at: now,
+        snoozed_until: None,
+        state: ReviewState::Open,
+    }
+}
+
+fn clip(mut text: String) -> String {
+    if text.len() > DETAIL_LIMIT {
+        let mut cut = DETAIL_LIMIT;
+        while !text.is_char_boundary(cut) {
+            cut -= 1;
+        }
+        text.truncate(cut);
+        text.push_str("\n… (shortened)");
+    }
+    text
+}
+
+/// May this tool call run?
+pub(crate) fn tool_call(run: &Run, op: &Op, rule: &str, detail: String, kind: ReviewKind, now: Timestamp) -> Review {
+    let mut review = ask(run, kind, format!("{}: {}", op.name, op.summary), rule.to_owned(), detail, now);
+    review.op = Some(op.id);
+    review.digest = Some(op.digest.clone());
+    review.detail_blob = (review.detail.len() > DETAIL_LIMIT).then(|| op.args.clone());
+    review.choices = vec![
+        Choice::new("approve", "Approve", "It runs once, exactly as shown."),
+        Choice::new("reject", "Reject", "It does not run; the agent is told, with your note."),
+    ];
+    review
+}
+
+/// The agent asks something.
+pub(crate) fn question(run: &Run, op: &Op, question: &str, options: &[String], now: Timestamp) -> Review {
+    let mut review =
+        ask(run, ReviewKind::Question, first_line(question), "the agent asks".to_owned(), question.to_owned(), now);
+    review.op = Some(op.id);
+    review.digest = Some(op.digest.clone());
+    review.choices = options
+        .iter()
+        .map(|option| Choice::new(option, option, "The agent is given this answer."))
+        .collect();
+    review
+}
+
+/// The agent doubts its own plan.
+pub(crate) fn doubt(run: &Run, op: &Op, what: &str, why: &str, now: Timestamp) -> Review {
+    let mut review = ask(run, ReviewKind::Doubt, first_line(what), why.to_owned(), what.to_owned(), now);
+    review.op = Some(op.id);
+    review.digest = Some(op.digest.clone());
+    review.choices = vec![
+        Choice::new("approve", "Go on", "The agent goes on as it proposes."),
+        Choice::new("reject", "Not like this", "The agent is told not to, with your note."),
+    ];
+    review
+}
+
+/// A crash left an operation whose outcome is unknown.
+pub(crate) fn in_doubt(run: &Run, op: &Op, evidence: &str, now: Timestamp) -> Review {
+    let mut review = ask(
+        run,
+        ReviewKind::InDoubt,
+        format!("Did this happen? {}: {}", op.name, op.summary),
+        "it was interrupted, and it is not something to be done twice unasked".to_owned(),
+        evidence.to_owned(),
+        now,
+    );
+    review.op = Some(op.id);
+    review.digest = Some(op.digest.clone());
+    review.choices = vec![
+        Choice::new("happened", "It happened", "It is taken as done; the agent is told so, with the evidence."),
+        Choice::new("again", "Run it again", "It runs a second time, exactly as before."),
+        Choice::new("skip", "Skip it", "It is left; the agent is told that its outcome is unknown."),
+    ];
+    review
+}
+
+/// A cap is reached.
+pub(crate) fn budget(run: &Run, limit: BudgetLimit, detail: String, now: Timestamp) -> Review {
+    let title = match limit {
+        BudgetLimit::Cost => "The cost cap is reached",
+        BudgetLimit::Tokens => "The token cap is reached",
+        BudgetLimit::ToolCalls => "The cap on tool calls is reached",
+        BudgetLimit::Time => "The time cap is reached",
+    };
+    let mut review = ask(run, ReviewKind::Budget, title.to_owned(), "the task's budget".to_owned(), detail, now);
+    review.choices = more_or_end("The cap is raised (by its first amount, or to what you name) and the run goes on.");
+    review
+}
+
+/// The model has no known price and the task has a cost cap.
+pub(crate) fn unpriced(run: &Run, model: &str, now: Timestamp) -> Review {
+    let mut review = ask(
+        run,
+        ReviewKind::Budget,
+        format!("The price of {model} is not known"),
+        "a cost cap cannot be kept without a price".to_owned(),
+        format!("{model} is not in the price book. Its calls would be listed as unpriced, never as free."),
+        now,
+    );
+    review.subject = Some(UNPRICED.to_owned());
+    review.choices = more_or_end("The run goes on without a cost cap; the other caps hold.");
+    review
+}
+
+/// Subject of the review [`unpriced`] makes.
+pub(crate) const UNPRICED: &str = "unpriced";
+
+fn more_or_end(more: &str) -> Vec<Choice> {
+    vec![
+        Choice::new("more", "More", more),
+        Choice::new("end", "End", "The run ends here; what there is so far is kept."),
+    ]
+}
+
+/// The same call fails or repeats.
+pub(crate) fn looping(run: &Run, op: &Op, times: usize, now: Timestamp) -> Review {
+    let mut review = ask(
+        run,
+        ReviewKind::Loop,
+        format!("The same call {times} times: {}: {}", op.name, op.summary),
+        format!("the agent made the same call {times} times in a row"),
+        String::new(),
+        now,
+    );
+    review.op = Some(op.id);
+    review.digest = Some(op.digest.clone());
+    review.choices = vec![
+        Choice::new("approve", "Let it", "It runs once more; the count begins again."),
+        Choice::new("reject", "Stop it", "It does not run; the agent is told to try something else, with your note."),
+    ];
+    review
+}
+
+/// The verify command fails and the agent did not mend it.
+pub(crate) fn verify_failed(run: &Run, command: &str, output: &str, now: Timestamp) -> Review {
+    let mut review = ask(
+        run,
+        ReviewKind::VerifyFailed,
+        format!("'{}' still fails", first_line(command)),
+        "the agent could not make the verify command succeed".to_owned(),
+        output.to_owned(),
+        now,
+    );
+    review.choices = vec![
+        Choice::new("again", "Let it try again", "The output goes back to the agent once more."),
+        Choice::new("accept", "Accept as it is", "The run is completed although the command fails."),
+        Choice::new("end", "End", "The run fails; what there is so far is kept."),
+    ];
+    review
+}
+
+/// The backend's credential does not work.
+pub(crate) fn auth(run: &Run, backend: &str, problem: &str, now: Timestamp) -> Review {
+    let mut review = ask(
+        run,
+        ReviewKind::Auth,
+        format!("The credential of backend '{backend}' does not work"),
+        problem.to_owned(),
+        format!(
+            "Mend it with `longhaul backend add {backend} …` (a new key, a key command, or an unlocked keychain). \
+             All runs that wait for it go on by themselves."
+        ),
+        now,
+    );
+    review.subject = Some(format!("auth:{backend}"));
+    review.choices = vec![
+        Choice::new("retry", "Try again", "The credential is looked at again now."),
+        Choice::new("end", "End", "The run ends here; what there is so far is kept."),
+    ];
+    review
+}
+
+/// The run this one waits for did not complete.
+pub(crate) fn dependency(run: &Run, other: &Run, now: Timestamp) -> Review {
+    let mut review = ask(
+        run,
+        ReviewKind::Dependency,
+        format!("The run before it is {}", other.state()),
+        format!("it was to start after '{}'", other.task.title),
+        String::new(),
+        now,
+    );
+    review.choices = vec![
+        Choice::new("start", "Start anyway", "The run starts now."),
+        Choice::new("end", "End", "The run is not started."),
+    ];
+    review
+}
+
+/// The id of the run's open or decided review of a kind, if there is one.
+pub(crate) fn pending(run: &Run, kind: ReviewKind) -> Option<(ReviewId, &Review)> {
+    run.reviews.iter().find(|(_, review)| review.kind == kind).map(|(id, review)| (*id, review))
+}
+
+fn first_line(text: &str) -> String {
+    let line = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default().trim();
+    match line.char_indices().nth(160) {
+        Some((cut, _)) => format!("{}…", &line[..cut]),
+        None => line.to_owned(),
+    }
+}

@@ -1,0 +1,136 @@
+//! The user's backends and the drivers behind them.
+
+use std::sync::Arc;
+
+use agents::Driver;
+use agents::anthropic::AnthropicDriver;
+use agents::claude_code::ClaudeCodeDriver;
+use domain::BackendKind;
+use secrets::KeySource;
+use serde::{Deserialize, Serialize};
+
+use crate::core::{Core, Engine};
+
+/// Where the thinking comes from, as the user set it up. Holds no secret.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BackendConfig {
+    /// The user's name for it.
+    pub name: String,
+    /// Its kind.
+    pub kind: BackendKind,
+    /// The endpoint, where not the vendor's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_url: Option<String>,
+    /// The model, where a task names none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// The command that starts an agent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<String>,
+    /// The user says its calls cost nothing.
+    #[serde(default)]
+    pub free: bool,
+    /// Where its key comes from.
+    pub key: KeySource,
+}
+
+/// Why a backend cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum BackendError {
+    /// No backend has that name.
+    #[error("there is no backend '{0}'")]
+    Unknown(String),
+    /// The kind cannot be used in this version.
+    #[error("backends of kind '{0}' are not supported yet")]
+    Unsupported(BackendKind),
+    /// A setting is missing or wrong.
+    #[error("backend '{name}': {problem}")]
+    Misconfigured {
+        /// Which backend.
+        name: String,
+        /// What is wrong, and what to do.
+        problem: String,
+    },
+    /// The store could not be read.
+    #[error("{0}")]
+    Store(String),
+}
+
+/// The Anthropic API's own address (its documentation, 2026).
+const ANTHROPIC_URL: &str = "https://api.anthropic.com";
+
+/// Model asked for when neither the task nor the backend names one.
+const ANTHROPIC_MODEL: &str = "claude-sonnet-5-5";
+
+impl BackendConfig {
+    /// The model a task on this backend uses.
+    pub fn model_for(&self, asked: Option<&str>) -> Option<String> {
+        let fallback = matches!(self.kind, BackendKind::Anthropic | BackendKind::Rehearsal).then_some(ANTHROPIC_MODEL);
+        asked.or(self.model.as_deref()).or(fallback).map(str::to_owned)
+    }
+
+    /// The command line that starts an agent.
+    pub(crate) fn command_line(&self) -> Result<Vec<String>, BackendError> {
+        let text = self.command.as_deref().unwrap_or("claude");
+        match shlex::split(text) {
+            Some(words) if !words.is_empty() => Ok(words),
+            _ => Err(BackendError::Misconfigured {
+                name: self.name.clone(),
+                problem: format!("its command '{text}' cannot be split into words; check the quotes"),
+            }),
+        }
+    }
+}
+
+impl Core {
+    pub(crate) async fn backend(&self, name: &str) -> Result<BackendConfig, BackendError> {
+        let row = self.store().backend(name).await.map_err(|e| BackendError::Store(e.to_string()))?;
+        let value = row.ok_or_else(|| BackendError::Unknown(name.to_owned()))?;
+        serde_json::from_value(value)
+            .map_err(|e| BackendError::Misconfigured { name: name.to_owned(), problem: e.to_string() })
+    }
+
+    pub(crate) fn driver(&self, backend: &BackendConfig) -> Result<Arc<dyn Driver>, BackendError> {
+        let misconfigured = |problem: String| BackendError::Misconfigured { name: backend.name.clone(), problem };
+        match backend.kind {
+            BackendKind::Anthropic | BackendKind::Rehearsal => {
+                let url = match (&backend.base_url, backend.kind) {
+                    (Some(url), _) => url.as_str(),
+                    (None, BackendKind::Anthropic) => ANTHROPIC_URL,
+                    (None, _) => return Err(misconfigured("it needs --base-url".to_owned())),
+                };
+                let driver = AnthropicDriver::new(url, self.parts.http.clone()).map_err(|e| misconfigured(e.to_string()))?;
+                Ok(Arc::new(driver))
+            }
+            BackendKind::ClaudeCode => Ok(Arc::new(ClaudeCodeDriver::new(backend.command_line()?))),
+            kind => Err(BackendError::Unsupported(kind)),
+        }
+    }
+}
+
+impl Engine {
+    /// A backend as the user set it up.
+    pub async fn backend(&self, name: &str) -> Result<BackendConfig, BackendError> {
+        self.core.backend(name).await
+    }
+
+    /// Whether it can be used: reachable, credential valid. Free of charge.
+    pub async fn test_backend(&self, name: &str) -> Result<agents::Checked, String> {
+        let backend = self.core.backend(name).await.map_err(|e| e.to_string())?;
+        let driver = self.core.driver(&backend).map_err(|e| e.to_string())?;
+        let key = match &backend.key {
+            KeySource::None => None,
+            source => Some(self.core.parts.credentials.get(source).await.map_err(|e| e.to_string())?),
+        };
+        let model = backend.model_for(None);
+        driver.check(model.as_deref(), key.as_ref()).await.map_err(|e| e.message)
+    }
+
+    /// A backend was added or changed: runs that wait for its credential look again.
+    pub fn backend_changed(&self, name: &str) {
+        tracing::info!(backend = name, "backend changed");
+        for (_, control) in self.core.controls() {
+            control.poke();
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! What people may ask of a run. Each command changes the journal first; the
+//! worker is poked afterwards and finds out by itself.
+
+use std::time::Duration;
+
+use domain::{
+    Event, InterruptCause, MessageOrigin, Phase, QueueReason, Run, RunId, WorkspaceMode,
+};
+use store::AppendError;
+
+use crate::core::{Core, Engine};
+use crate::journal::Batch;
+
+/// Why a command was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// There is no such run.
+    #[error("there is no run {0}")]
+    Unknown(RunId),
+    /// It does not fit the run as it is now.
+    #[error("{problem}")]
+    NotNow {
+        /// What is in the way.
+        problem: String,
+        /// What can be done.
+        hint: String,
+    },
+    /// The workspace or the repository refused.
+    #[error("{0}")]
+    Workspace(String),
+    /// The journal could not be read or written.
+    #[error("{0}")]
+    Store(String),
+}
+
+impl CommandError {
+    fn not_now(problem: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::NotNow { problem: problem.into(), hint: hint.into() }
+    }
+}
+
+impl From<AppendError> for CommandError {
+    fn from(error: AppendError) -> Self {
+        match error {
+            AppendError::Illegal(why) => {
+                Self::not_now(why.to_string(), "look at the run (`longhaul show`) and try again")
+            }
+            other => Self::Store(other.to_string()),
+        }
+    }
+}
+
+impl From<store::ReadError> for CommandError {
+    fn from(error: store::ReadError) -> Self {
+        Self::Store(error.to_string())
+    }
+}
+
+impl Engine {
+    /// Stops a run at its next operation boundary until somebody resumes it.
+    pub async fn pause(&self, run: RunId, by: &str) -> Result<Run, CommandError> {
+        let now = self.core.load(run).await?;
+        if now.phase == Phase::Paused {
+            return Ok(now);
+        }
+        if now.state().is_over() {
+            return Err(CommandError::not_now(format!("the run is {} already", now.state()), "there is nothing to pause"));
+        }
+        let paused = self.core.append(run, Batch::of(Event::Paused { by: by.to_owned() })).await?;
+        if let Some(control) = self.core.control(run) {
+            control.stop_soon();
+        }
+        Ok(paused)
+    }
+
+    /// Lets a paused, interrupted or failed run go on where it stopped.
+    pub async fn resume(&self, run: RunId) -> Result<Run, CommandError> {
+        let now = self.core.load(run).await?;
+        match now.phase {
+            Phase::Paused | Phase::Interrupted | Phase::Failed => {}
+            Phase::Queued | Phase::Active | Phase::Verifying => return Ok(now),
+            Phase::Completed | Phase::Cancelled => {
+                return Err(CommandError::not_now(
+                    format!("the run is {}", now.state()),
+                    "start a new run, or apply what this one made",
+                ));
+            }
+        }
+        let resumed = self.core.append(run, Batch::of(Event::Queued { reason: QueueReason::Resumed })).await?;
+        self.core.spawn_worker(run);
+        Ok(resumed)
+    }
+
+    /// Ends a run: open reviews are withdrawn, what runs is killed, the workspace stays.
+    pub async fn cancel(&self, run: RunId, by: &str) -> Result<Run, CommandError> {
+        let now = self.core.load(run).await?;
+        if now.phase == Phase::Cancelled {
+            return Ok(now);
+        }
+        if now.phase == Phase::Completed {
+            return Err(CommandError::not_now("the run is completed already", "`longhaul discard` removes its files"));
+        }
+        let mut batch = Batch::default();
+        for review in now.reviews.keys() {
+            batch.push(Event::ReviewWithdrawn { review: *review, why: "the run was cancelled".to_owned() });
+        }
+        batch.push(Event::Cancelled { by: by.to_owned() });
+        let cancelled = self.core.append(run, batch).await?;
+        match self.core.control(run) {
+            Some(control) => control.kill_now(),
+            None => self.core.kill_keepers(&cancelled).await,
+        }
+        self.core.clone().close_after_cancel(run);
+        Ok(cancelled)
+    }
+
+    /// Says something to the agent; it is heard with the next model call.
+    pub async fn message(&self, run: RunId, text: &str) -> Result<Run, CommandError> {
+        let now = self.core.load(run).await?;
+        if now.state().is_over() && now.phase != Phase::Failed {
+            return Err(CommandError::not_now(
+                format!("the run is {}; nobody hears this", now.state()),
+                "start a new run with what you want to say",
+            ));
+        }
+        let mut batch = Batch::default();
+        let text = batch.blob(self.core.redact(text));
+        batch.push(Event::MessageAdded { origin: MessageOrigin::User, text });
+        let run_now = self.core.append(run, batch).await?;
+        self.core.poke(run);
+        Ok(run_now)
+    }
+
+    /// What the run changed, as a unified diff.
+    pub async fn diff(&self, run: RunId) -> Result<String, CommandError> {
+        let now = self.core.load(run).await?;
+        let workspace = self.core.workspace_of(&now).await?;
+        workspace.diff(None, None).await.map_err(|e| CommandError::Workspace(e.to_string()))
+    }
+
+    /// Puts the run's last checkpoint into the user's repository as a new branch.
+    /// Returns the branch and its commit.
+    pub async fn apply_as_branch(&self, run: RunId, branch: Option<&str>) -> Result<(String, String), CommandError> {
+        let now = self.core.load(run).await?;
+        let Some(checkpoint) = &now.checkpoint else {
+            return Err(CommandError::not_now("the run has no checkpoint yet", "wait for its first step to end"));
+        };
+        if now.task.workspace != WorkspaceMode::Clone {
+            return Err(CommandError::not_now(
+                format!("a branch can only be made from a clone; this run works on a {}", now.task.workspace),
+                "look at `longhaul diff` and take over the files you want",
+            ));
+        }
+        let id = now.id.to_string();
+        let name = branch.map_or_else(|| format!("longhaul/{}", &id[id.len() - 8..]), str::to_owned);
+        let workspace = self.core.workspace_of(&now).await?;
+        let applied = workspace
+            .apply_branch(&checkpoint.snapshot, &name)
+            .await
+            .map_err(|e| CommandError::Workspace(e.to_string()))?;
+        let event = Event::Applied { target: applied.branch.clone(), commit: applied.commit.clone() };
+        self.core.append(run, Batch::of(event)).await?;
+        Ok((applied.branch, applied.commit))
+    }
+
+    /// Removes the workspace of a run that is over.
+    pub async fn discard(&self, run: RunId) -> Result<(), CommandError> {
+        let now = self.core.load(run).await?;
+        if !now.state().is_over() {
+            return Err(CommandError::not_now(
+                format!("the run is {}; its files are needed", now.state()),
+                "cancel it first",
+            ));
+        }
+        if now.discarded {
+            return Ok(());
+        }
+        self.core.append(run, Batch::of(Event::Discarded)).await?;
+        self.core.workspaces.discard(&run.to_string()).await.map_err(|e| CommandError::Workspace(e.to_string()))
+    }
+
+    /// Stops all work at operation boundaries; keepers live on. Returns when no
+    /// worker is left, at the latest after the grace period.
+    pub async fn leave(&self, grace: Duration) {
+        let core = &self.core;
+        core.leaving.cancel();
+        let working = core.controls();
+        for (_, control) in &working {
+            control.leave();
+        }
+        core.tasks.close();
+        if tokio::time::timeout(grace, core.tasks.wait()).await.is_err() {
+            for (_, control) in core.controls() {
+                control.kill.cancel();
+            }
+            let _ = tokio::time::timeout(Duration::from_secs(5), core.tasks.wait()).await;
+        }
+        for (run, _) in working {
+            if let Err(error) = core.interrupt_for_shutdown(run).await {
+                tracing::warn!(%run, %error, "could not record that the run was interrupted");
+            }
+        }
+    }
+}
+
+impl Core {
+    pub(crate) async fn load(&self, run: RunId) -> Result<Run, CommandError> {
+        self.store().load(run).await?.ok_or(CommandError::Unknown(run))
+    }
+
+    async fn append(&self, run: RunId, batch: Batch) -> Result<Run, CommandError> {
+        Ok(self.store().append(run, None, batch.events, batch.blobs).await?.run)
+    }
+
+    async fn workspace_of(&self, run: &Run) -> Result<workspace::Workspace, CommandError> {
+        if run.discarded || run.workspace.is_none() {
+            let problem = if run.discarded { "its workspace was discarded" } else { "it has no workspace yet" };
+            return Err(CommandError::not_now(problem, "nothing can be shown or applied"));
+        }
+        self.workspaces
+            .prepare(&run.id.to_string(), std::path::Path::new(&run.task.project), run.task.workspace.into())
+            .await
+            .map_err(|e| CommandError::Workspace(e.to_string()))
+    }
+
+    async fn interrupt_for_shutdown(&self, run: RunId) -> Result<(), CommandError> {
+        let now = self.load(run).await?;
+        // A run that only waits is not interrupted by a stop: it waits on.
+        let working = matches!(now.phase, Phase::Active | Phase::Verifying);
+        if !working || now.state() == domain::RunState::Waiting {
+            return Ok(());
+        }
+        let event = Event::Interrupted {
+            cause: InterruptCause::Shutdown,
+            detail: "Longhaul was stopped while it worked".to_owned(),
+            last_alive: self.now(),
+        };
+        self.append(run, Batch::of(event)).await.map(|_| ())
+    }
+
+    /// Ends the commands of a run that has no worker.
+    async fn kill_keepers(&self, run: &Run) {
+        for op in run.open_ops.values().filter(|op| op.keeper.is_some()) {
+            let dir = self.keeper_dir(&crate::shell::keeper_dir_name(op));
+            if let Ok(keeper::Adoption::Alive(keeper)) = keeper::adopt(&dir).await {
+                let _ = keeper.kill_tree().await;
+            }
+        }
+    }
+
+    /// When the cancelled run's worker has ended, closes what it left open.
+    fn close_after_cancel(self: std::sync::Arc<Self>, run: RunId) {
+        self.tasks.clone().spawn(async move {
+            self.worker_ended(run).await;
+            let Ok(now) = self.load(run).await else { return };
+            let mut batch = Batch::default();
+            for op in now.open_ops.keys() {
+                batch.push(crate::ops::cancelled(*op));
+            }
+            if !batch.events.is_empty()
+                && let Err(error) = self.append(run, batch).await
+            {
+                tracing::warn!(%run, %error, "could not close what the cancelled run left open");
+            }
+        });
+    }
+}
+

@@ -1,0 +1,58 @@
+//! How commands reach a run's worker: they change the journal first, then tell
+//! the worker to look again.
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+/// The strings a worker hangs on.
+#[derive(Clone)]
+pub(crate) struct Control {
+    /// Stop at the next operation boundary (pause, drain).
+    pub(crate) stop: CancellationToken,
+    /// Let go of commands that keepers run; they live on (drain, handover).
+    pub(crate) detach: CancellationToken,
+    /// Stop now and kill what runs (cancel).
+    pub(crate) kill: CancellationToken,
+    look: watch::Sender<u64>,
+}
+
+impl Control {
+    pub(crate) fn new() -> Self {
+        Self {
+            stop: CancellationToken::new(),
+            detach: CancellationToken::new(),
+            kill: CancellationToken::new(),
+            look: watch::Sender::new(0),
+        }
+    }
+
+    /// Something about the run changed.
+    pub(crate) fn poke(&self) {
+        self.look.send_modify(|n| *n += 1);
+    }
+
+    /// Subscribe before reading the run, then wait: no change is missed.
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+        self.look.subscribe()
+    }
+
+    /// Cancelled: stop now, kill what runs.
+    pub(crate) fn kill_now(&self) {
+        self.stop.cancel();
+        self.kill.cancel();
+        self.poke();
+    }
+
+    /// Paused: stop at the next boundary.
+    pub(crate) fn stop_soon(&self) {
+        self.stop.cancel();
+        self.poke();
+    }
+
+    /// The daemon leaves: let go of keepers, stop at the next boundary.
+    pub(crate) fn leave(&self) {
+        self.stop.cancel();
+        self.detach.cancel();
+        self.poke();
+    }
+}

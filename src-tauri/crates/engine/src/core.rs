@@ -1,0 +1,220 @@
+//! What all workers share, and the engine's handle.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use agents::Delta;
+use domain::{Clock, RunId, Timestamp};
+use limiter::Limiter;
+use pricing::PriceBook;
+use secrets::{Credentials, Redactor};
+use store::Store;
+use tokio::sync::broadcast;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use workspace::Workspaces;
+
+use crate::control::Control;
+use crate::journal::Journal;
+use crate::settings::Settings;
+use crate::slots::Slots;
+use crate::worker::Worker;
+
+/// Streaming output of a run: shown, never stored.
+#[derive(Clone, Debug)]
+pub struct RunDelta {
+    /// Whose.
+    pub run: RunId,
+    /// What.
+    pub delta: Delta,
+}
+
+/// What the engine is made of; the daemon's composition root provides it.
+pub struct Parts {
+    /// The journal.
+    pub store: Store,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Numbers a user may change.
+    pub settings: Settings,
+    /// Longhaul's home folder.
+    pub home: PathBuf,
+    /// A private folder with a short path, for sockets.
+    pub runtime_dir: PathBuf,
+    /// This binary, which becomes the keepers.
+    pub longhaul: PathBuf,
+    /// The environment commands and agents get, free of secrets.
+    pub base_env: Vec<(String, String)>,
+    /// Shared gates per credential.
+    pub limiter: Limiter,
+    /// Keys.
+    pub credentials: Credentials,
+    /// Known secrets, removed from everything on the way in.
+    pub redactor: Redactor,
+    /// Prices.
+    pub prices: PriceBook,
+    /// For model calls.
+    pub http: agents::anthropic::Http,
+}
+
+/// The engine. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine {
+    pub(crate) core: Arc<Core>,
+}
+
+pub(crate) struct Core {
+    pub(crate) parts: Parts,
+    pub(crate) workspaces: Workspaces,
+    pub(crate) slots: Slots,
+    pub(crate) deltas: broadcast::Sender<RunDelta>,
+    /// Set when the daemon leaves: no new worker starts.
+    pub(crate) leaving: CancellationToken,
+    pub(crate) tasks: TaskTracker,
+    /// One credential question at a time.
+    pub(crate) asking_auth: tokio::sync::Mutex<()>,
+    workers: Mutex<HashMap<RunId, Entry>>,
+    /// Keys the endpoint refused: backend to key fingerprint.
+    refused: Mutex<HashMap<String, String>>,
+}
+
+struct Entry {
+    control: Control,
+    task: JoinHandle<()>,
+}
+
+impl Engine {
+    /// An engine that does nothing yet: call [`Engine::recover`] next.
+    pub fn new(parts: Parts) -> Self {
+        let core = Core {
+            workspaces: Workspaces::new(parts.home.join("workspaces")),
+            slots: Slots::new(parts.settings.slots),
+            deltas: broadcast::channel(1024).0,
+            leaving: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            asking_auth: tokio::sync::Mutex::default(),
+            workers: Mutex::default(),
+            refused: Mutex::default(),
+            parts,
+        };
+        Self { core: Arc::new(core) }
+    }
+
+    /// Streaming output of all runs.
+    pub fn deltas(&self) -> broadcast::Receiver<RunDelta> {
+        self.core.deltas.subscribe()
+    }
+
+    /// Slots: how many there are, and how many are taken.
+    pub fn slots(&self) -> (usize, usize) {
+        self.core.slots.usage()
+    }
+
+    /// The limiter's view of each credential.
+    pub fn limiter(&self) -> &Limiter {
+        &self.core.parts.limiter
+    }
+}
+
+impl Core {
+    pub(crate) fn now(&self) -> Timestamp {
+        self.parts.clock.now()
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.parts.store
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.parts.settings
+    }
+
+    pub(crate) fn journal(&self, run: RunId) -> Journal {
+        Journal::new(self.parts.store.clone(), run)
+    }
+
+    /// Removes known secrets from text on its way to the model or the store.
+    pub(crate) fn redact(&self, text: &str) -> String {
+        self.parts.redactor.redact(text).into_owned()
+    }
+
+    /// Starts a worker for a run. If an older one is still finishing its last
+    /// operation, the new one begins when that has ended.
+    pub(crate) fn spawn_worker(self: &Arc<Self>, run: RunId) {
+        if self.leaving.is_cancelled() {
+            return;
+        }
+        let control = Control::new();
+        let worker = Worker::new(self.clone(), run, control.clone());
+        let mut workers = self.workers.lock().expect("no code panics while holding the workers");
+        let before = workers.remove(&run).map(|entry| entry.task);
+        let task = self.tasks.spawn(async move {
+            if let Some(before) = before {
+                let _ = before.await;
+            }
+            worker.drive().await;
+        });
+        workers.retain(|_, entry| !entry.task.is_finished());
+        workers.insert(run, Entry { control, task });
+    }
+
+    /// The strings of a run's newest worker, if it has one.
+    pub(crate) fn control(&self, run: RunId) -> Option<Control> {
+        let workers = self.workers.lock().expect("no code panics while holding the workers");
+        workers.get(&run).filter(|entry| !entry.task.is_finished()).map(|entry| entry.control.clone())
+    }
+
+    /// Tells a run's worker to look again.
+    pub(crate) fn poke(&self, run: RunId) {
+        if let Some(control) = self.control(run) {
+            control.poke();
+        }
+    }
+
+    /// The strings of all living workers.
+    pub(crate) fn controls(&self) -> Vec<(RunId, Control)> {
+        let workers = self.workers.lock().expect("no code panics while holding the workers");
+        workers
+            .iter()
+            .filter(|(_, entry)| !entry.task.is_finished())
+            .map(|(run, entry)| (*run, entry.control.clone()))
+            .collect()
+    }
+
+    /// The fingerprint of the backend's key that the endpoint refused, if it did.
+    pub(crate) fn refused(&self, backend: &str) -> Option<String> {
+        self.refused.lock().expect("no code panics while holding this").get(backend).cloned()
+    }
+
+    pub(crate) fn refuse(&self, backend: &str, fingerprint: String) {
+        self.refused.lock().expect("no code panics while holding this").insert(backend.to_owned(), fingerprint);
+    }
+
+    pub(crate) fn accept(&self, backend: &str) {
+        self.refused.lock().expect("no code panics while holding this").remove(backend);
+    }
+
+    /// Starts a worker a little later, so that a restart does not stampede.
+    pub(crate) fn spawn_worker_after(self: &Arc<Self>, run: RunId, delay: std::time::Duration) {
+        if delay.is_zero() {
+            return self.spawn_worker(run);
+        }
+        let core = self.clone();
+        self.tasks.spawn(async move {
+            tokio::select! {
+                () = tokio::time::sleep(delay) => core.spawn_worker(run),
+                () = core.leaving.cancelled() => {}
+            }
+        });
+    }
+
+    /// Returns when no worker of the run is left.
+    pub(crate) async fn worker_ended(&self, run: RunId) {
+        let entry = self.workers.lock().expect("no code panics while holding the workers").remove(&run);
+        if let Some(entry) = entry {
+            let _ = entry.task.await;
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! Tool calls: from intent to outcome, through reviews, crashes and restarts.
+
+use agents::tools::Tool;
+use domain::{
+    Answer, BlobRef, Event, Op, OpClass, OpError, OpErrorKind, OpId, OpKind, OpMode, OpOutcome, OpState, Review,
+    ReviewId, ReviewKind, ReviewState, Run, Settlement,
+};
+use futures_util::future::join_all;
+
+use crate::journal::{Batch, Halt};
+use crate::worker::Worker;
+
+/// An operation that ends because its run does.
+pub(crate) fn cancelled(op: OpId) -> Event {
+    let error =
+        OpError { kind: OpErrorKind::Cancelled, message: "the run ended before it".to_owned(), retry_at: None };
+    Event::OpFailed { op, error, result: None, charge: None }
+}
+
+impl Worker {
+    /// Carries every open tool call to its end. Calls that must wait for a
+    /// person do not hold up the others.
+    pub(crate) async fn settle_open_ops(&self, run: Run) -> Result<Run, Halt> {
+        if self.agent_is_alive(&run) {
+            return Ok(run);
+        }
+        let ids: Vec<OpId> = run.open_ops.values().filter(|op| op.kind == OpKind::Tool).map(|op| op.id).collect();
+        if ids.is_empty() {
+            return Ok(run);
+        }
+        let results = join_all(ids.into_iter().map(|id| Box::pin(self.carry_out(id)))).await;
+        // Every call has come as far as it can; the gravest reason to stop counts.
+        let mut stop = None;
+        for halt in results.into_iter().filter_map(Result::err) {
+            if matches!(halt, Halt::Store(_)) || stop.is_none() {
+                stop = Some(halt);
+            }
+        }
+        match stop {
+            Some(halt) => Err(halt),
+            None => self.journal.load().await,
+        }
+    }
+
+    async fn carry_out(&self, id: OpId) -> Result<(), Halt> {
+        loop {
+            let mut changes = self.control.changes();
+            let run = self.journal.load().await?;
+            let Some(op) = run.open_ops.get(&id) else { return Ok(()) };
+            match (op.state, run.review_of(id)) {
+                (_, Some(review)) => match &review.state {
+                    ReviewState::Open => self.wait_for_change(&mut changes).await?,
+                    ReviewState::Decided(answer) => self.act_on(&run, op, review.id, review.kind, answer).await?,
+                },
+                (OpState::Intended, None) if op.mode == OpMode::Gated && run.task.kind.is_native() => {
+                    self.check_stop()?;
+                    self.execute(&run, op).await?;
+                }
+                (OpState::Started, None) if op.keeper.is_some() => self.adopt_command(&run, op).await?,
+                // Its worker died without a crash of the daemon (it was superseded):
+                // the rule for crashes holds here too.
+                _ => self.core.settle(&self.journal, &run, op, "its worker ended before it").await?,
+            }
+        }
+    }
+
+    /// Waits for the run to change. Its slot is free for others when nothing
+    /// else of it goes on.
+    pub(crate) async fn wait_for_change(&self, changes: &mut tokio::sync::watch::Receiver<u64>) -> Result<(), Halt> {
+        self.rest().await;
+        tokio::select! {
+            changed = changes.changed() => changed.map_err(|_| Halt::Stopped),
+            () = self.control.stop.cancelled() => Err(Halt::Stopped),
+        }
+    }
+
+    /// Does what a person decided about an operation. The decision is used up
+    /// in the same transaction that begins or ends the operation.
+    async fn act_on(&self, run: &Run, op: &Op, review: ReviewId, kind: ReviewKind, answer: &Answer) -> Result<(), Halt> {
+        let used = Event::ReviewUsed { review };
+        faults::crash_point("engine.before_review_used");
+        match (kind, answer.choice.as_str()) {
+            (ReviewKind::InDoubt, choice) => {
+                let batch = settled_by_person(run, op, used, choice, answer);
+                self.journal.append(batch).await?;
+            }
+            (ReviewKind::Question | ReviewKind::Doubt, _) => {
+                self.journal.append(answered(op, used, kind, answer)).await?;
+            }
+            (_, "approve") => {
+                self.check_stop()?;
+                // Only takes the decision off the operation; `execute` begins it in
+                // the very batch that uses the decision up.
+                self.execute_decided(run, op, used).await?;
+            }
+            _ => {
+                self.journal.append(rejected(op, used, answer)).await?;
+            }
+        }
+        faults::crash_point("engine.review_used");
+        Ok(())
+    }
+
+    /// The tool a native call names, with its arguments.
+    pub(crate) async fn tool_of(&self, op: &Op) -> Result<Result<Tool, String>, Halt> {
+        let input = self.journal.text(&op.args).await?;
+        Ok(Tool::parse(&op.name, &input).map_err(|e| e.to_string()))
+    }
+}
+
+/// What a person said became of an operation a crash left open.
+fn settled_by_person(run: &Run, op: &Op, used: Event, choice: &str, answer: &Answer) -> Batch {
+    let mut batch = Batch::of(used);
+    let native = run.task.kind.is_native();
+    let note = answer.note.as_deref().map(|n| format!(" Note: {n}")).unwrap_or_default();
+    let text = match choice {
+        "happened" => format!(
+            "This call was interrupted. The user says that it did happen; its output is not known.{note}"
+        ),
+        "again" => format!("This call was interrupted. The user asks you to make it again.{note}"),
+        _ => format!("This call was interrupted and its outcome is unknown. The user chose to leave it.{note}"),
+    };
+    if !native {
+        // An agent's own conversation cannot be given a result: it is told with its next prompt.
+        let briefing = batch.blob(format!("{} ({}): {text}", op.name, op.summary));
+        batch.push(Event::MessageAdded { origin: domain::MessageOrigin::Briefing, text: briefing });
+    }
+    let settlement = match choice {
+        "again" if native => Settlement::Again,
+        "happened" => {
+            Settlement::Happened { result: batch.blob(text), evidence: format!("{} says so", answer.by) }
+        }
+        _ => Settlement::Skipped { result: batch.blob(text) },
+    };
+    batch.push(Event::OpSettled { op: op.id, settlement, charge: None });
+    batch
+}
+
+fn rejected(op: &Op, used: Event, answer: &Answer) -> Batch {
+    let mut batch = Batch::of(used);
+    let note = answer.note.as_deref().map(|n| format!(" The user's note: {n}")).unwrap_or_default();
+    let result = batch.blob(format!("The user rejected this call; it was not run.{note}"));
+    let error = OpError {
+        kind: OpErrorKind::Denied,
+        message: format!("rejected by {}{note}", answer.by),
+        retry_at: None,
+    };
+    batch.push(Event::OpFailed { op: op.id, error, result: Some(result), charge: None });
+    batch
+}
+
+/// A question or a doubt that a person answered.
+fn answered(op: &Op, used: Event, kind: ReviewKind, answer: &Answer) -> Batch {
+    let mut batch = Batch::of(used);
+    let note = answer.note.as_deref().unwrap_or_default();
+    let text = match (kind, answer.choice.as_str()) {
+        (ReviewKind::Doubt, "approve") => format!("The user says: go on as you propose. {note}"),
+        (ReviewKind::Doubt, _) => format!("The user says: not like this. {note}"),
+        (_, "answer") => note.to_owned(),
+        (_, choice) if note.is_empty() => choice.to_owned(),
+        (_, choice) => format!("{choice}. {note}"),
+    };
+    let result = batch.blob(text.trim().to_owned());
+    batch.push(Event::OpStarted { op: op.id, keeper: None, plan: None });
+    batch.push(finished(op.id, OpOutcome::Ok, result, "answered".to_owned()));
+    batch
+}
+
+/// An operation that answered, with nothing besides.
+pub(crate) fn finished(op: OpId, outcome: OpOutcome, result: BlobRef, summary: String) -> Event {
+    Event::OpFinished { op, outcome, result, full: None, summary, charge: None, stop: None }
+}
+
+/// What is recorded of a tool call the model asks for.
+pub(crate) struct Intent {
+    pub(crate) event: Event,
+    pub(crate) after: Vec<Event>,
+}
+
+/// Everything an intent says besides the call itself.
+pub(crate) struct IntentOf<'a> {
+    pub(crate) run: &'a Run,
+    pub(crate) op: OpId,
+    pub(crate) step: u32,
+    pub(crate) call: &'a agents::ToolCall,
+    pub(crate) args: BlobRef,
+    pub(crate) now: domain::Timestamp,
+    /// Times in a row the same call was made before.
+    pub(crate) repeats: usize,
+    pub(crate) loop_limit: usize,
+}
+
+impl IntentOf<'_> {
+    /// The intent, and the review or refusal that belongs to it.
+    pub(crate) fn build(self, batch: &mut Batch) -> Intent {
+        let parsed = Tool::parse(&self.call.name, &self.call.input);
+        let (class, summary, decision) = match &parsed {
+            Ok(tool) => (
+                tool.class(),
+                tool.summary(),
+                crate::policy::decide(self.run.task.policy, tool, self.run.task.verify.as_deref()),
+            ),
+            Err(_) => (OpClass::Pure, self.call.name.clone(), crate::policy::malformed()),
+        };
+        let digest = domain::Digest::of(&self.call.name, self.call.input.as_bytes());
+        let op = Op {
+            id: self.op,
+            step: self.step,
+            kind: OpKind::Tool,
+            name: self.call.name.clone(),
+            class,
+            mode: OpMode::Gated,
+            state: OpState::Intended,
+            call_id: Some(self.call.call_id.clone()),
+            args: self.args,
+            digest,
+            summary,
+            reserve: domain::NanoUsd::ZERO,
+            review: None,
+            keeper: None,
+            tries: 0,
+            intended_at: self.now,
+            started_at: None,
+            plan: None,
+        };
+        let after = match parsed {
+            Err(error) => {
+                let result = batch.blob(error.to_string());
+                let error = OpError { kind: OpErrorKind::Tool, message: error.to_string(), retry_at: None };
+                vec![Event::OpFailed { op: op.id, error, result: Some(result), charge: None }]
+            }
+            Ok(tool) => self
+                .review(&op, &tool, &decision)
+                .map(|review| Event::ReviewRequested { review: Box::new(review) })
+                .into_iter()
+                .collect(),
+        };
+        Intent { event: intended(&op, decision, None), after }
+    }
+
+    fn review(&self, op: &Op, tool: &Tool, decision: &domain::Decision) -> Option<Review> {
+        match tool {
+            Tool::AskUser { question, choices } => {
+                return Some(crate::asks::question(self.run, op, question, choices, self.now));
+            }
+            Tool::FlagUncertain { what, why } => return Some(crate::asks::doubt(self.run, op, what, why, self.now)),
+            _ => {}
+        }
+        if self.repeats + 1 >= self.loop_limit {
+            return Some(crate::asks::looping(self.run, op, self.repeats + 1, self.now));
+        }
+        if decision.verdict != domain::Verdict::Review {
+            return None;
+        }
+        let kind = match tool {
+            Tool::Shell { .. } => ReviewKind::ToolCall,
+            _ => ReviewKind::SensitiveChange,
+        };
+        Some(crate::asks::tool_call(self.run, op, &decision.rule, tool.detail(), kind, self.now))
+    }
+}
+
+/// The event that records an operation's intent.
+pub(crate) fn intended(op: &Op, decision: domain::Decision, request: Option<domain::Request>) -> Event {
+    Event::OpIntended {
+        op: op.id,
+        step: op.step,
+        op_kind: op.kind,
+        name: op.name.clone(),
+        class: op.class,
+        mode: op.mode,
+        call_id: op.call_id.clone(),
+        args: op.args.clone(),
+        digest: op.digest.clone(),
+        summary: op.summary.clone(),
+        decision,
+        reserve: op.reserve,
+        request,
+    }
+}

@@ -1,0 +1,272 @@
+//! After a crash, a reboot or an upgrade: what was open is settled by its class,
+//! what is unknown is asked, and runs go on by the restart policy.
+
+use std::time::Duration;
+
+use domain::{
+    Event, InterruptCause, Op, OpClass, OpError, OpErrorKind, OpId, OpKind, OpMode, OpState, Phase, QueueReason, Run,
+    RunId, RunState, Settlement, Timestamp,
+};
+use keeper::Adoption;
+use workspace::{PlannedWrite, World};
+
+use crate::asks;
+use crate::briefing::{Briefing, Found};
+use crate::core::{Core, Engine};
+use crate::journal::{Batch, Halt, Journal};
+use crate::settings::OnRestart;
+use crate::shell::keeper_dir_name;
+
+/// What a restart found.
+#[derive(Clone, Debug, Default)]
+pub struct Recovered {
+    /// Runs that go on by themselves.
+    pub going_on: Vec<RunId>,
+    /// Runs that stay interrupted until somebody resumes them.
+    pub left: Vec<RunId>,
+    /// Processes that had outlived their keepers and were ended.
+    pub reaped: usize,
+}
+
+impl Engine {
+    /// Settles what an earlier daemon left open and starts the workers.
+    /// `last_alive` is when that daemon last showed a sign of life.
+    pub async fn recover(&self, last_alive: Option<Timestamp>, cause: InterruptCause) -> Result<Recovered, String> {
+        let core = &self.core;
+        let mut recovered = Recovered { reaped: core.reap().await, ..Recovered::default() };
+        core.restore_pauses().await.map_err(|e| e.to_string())?;
+        let mut delay = 0;
+        for id in core.store().unfinished_runs().await.map_err(|e| e.to_string())? {
+            let went_on = core.recover_run(id, last_alive, cause).await.map_err(|e| e.to_string())?;
+            match went_on {
+                Some(WentOn::Now) => core.spawn_worker(id),
+                Some(WentOn::Staggered) => {
+                    recovered.going_on.push(id);
+                    core.spawn_worker_after(id, Duration::from_millis(delay));
+                    delay += core.settings().stagger_ms;
+                }
+                None => recovered.left.push(id),
+            }
+        }
+        Ok(recovered)
+    }
+}
+
+enum WentOn {
+    /// It only waited; nothing of it was interrupted.
+    Now,
+    /// It was interrupted and goes on by itself.
+    Staggered,
+}
+
+impl Core {
+    async fn reap(&self) -> usize {
+        let root = self.parts.home.join("keepers");
+        let reaped = tokio::task::spawn_blocking(move || keeper::reap(&root)).await;
+        reaped.map(|found| found.len()).unwrap_or_default()
+    }
+
+    async fn recover_run(
+        &self,
+        id: RunId,
+        last_alive: Option<Timestamp>,
+        cause: InterruptCause,
+    ) -> Result<Option<WentOn>, Halt> {
+        let journal = self.journal(id);
+        let mut run = journal.load().await?;
+        let working = matches!(run.phase, Phase::Active | Phase::Verifying);
+        if run.phase == Phase::Queued || run.state() == RunState::Waiting {
+            return Ok(Some(WentOn::Now));
+        }
+        if working {
+            let event = Event::Interrupted {
+                cause,
+                detail: interrupt_words(cause).to_owned(),
+                last_alive: last_alive.unwrap_or(run.last_at).max(run.last_at),
+            };
+            run = journal.append(Batch::of(event)).await?;
+            faults::crash_point("engine.interrupted");
+        }
+        let before = run.clone();
+        let found = self.settle_open(&journal, &run).await?;
+        let run = journal.load().await?;
+        let run = if working || !found.is_empty() { self.brief(&journal, &before, run, found).await? } else { run };
+        faults::crash_point("engine.briefed");
+        if !self.goes_on(&run, working) {
+            return Ok(None);
+        }
+        journal.append(Batch::of(Event::Queued { reason: QueueReason::Restarted })).await?;
+        Ok(Some(WentOn::Staggered))
+    }
+
+    /// The restart policy.
+    fn goes_on(&self, run: &Run, was_working: bool) -> bool {
+        let settings = self.settings();
+        let Some(interruption) = &run.interrupted else { return false };
+        // One that an earlier start left interrupted waits for somebody; a stop of
+        // Longhaul itself is undone by its next start.
+        let ours = was_working || interruption.cause == InterruptCause::Shutdown;
+        if run.phase != Phase::Interrupted || settings.on_restart == OnRestart::Ask || !ours {
+            return false;
+        }
+        let deaths = &run.daemon_deaths;
+        let crashing = deaths.len() >= 2
+            && deaths[deaths.len() - 1].ms_since(deaths[deaths.len() - 2]) < settings.crash_window_ms;
+        let down = self.now().ms_since(interruption.last_alive);
+        !crashing && down <= settings.downtime_limit_ms
+    }
+
+    /// Settles every operation that is open and that no living keeper accounts for.
+    async fn settle_open(&self, journal: &Journal, run: &Run) -> Result<Vec<(OpId, Found)>, Halt> {
+        let mut found = Vec::new();
+        for op in run.open_ops.values() {
+            let observed = op.mode == OpMode::Observed || !run.task.kind.is_native();
+            let begun = op.state == OpState::Started || (observed && op.state == OpState::Intended);
+            if !begun || op.review.is_some() {
+                continue;
+            }
+            found.push((op.id, self.settle_after_crash(journal, run, op).await?));
+            faults::crash_point("engine.op_settled");
+        }
+        Ok(found)
+    }
+
+    async fn settle_after_crash(&self, journal: &Journal, run: &Run, op: &Op) -> Result<Found, Halt> {
+        if op.keeper.is_none() {
+            if !run.task.kind.is_native() && self.agent_lives(run).await {
+                return Ok(Found::GoesOn);
+            }
+            self.settle(journal, run, op, "it was under way when Longhaul stopped").await?;
+            return Ok(Found::of(op));
+        }
+        if faults::sabotaged("blind_rerun") {
+            let again = Event::OpSettled { op: op.id, settlement: Settlement::Again, charge: None };
+            journal.append(Batch::of(again)).await?;
+            return Ok(Found::Again);
+        }
+        match keeper::adopt(&self.keeper_dir(&keeper_dir_name(op))).await {
+            Ok(Adoption::Alive(_)) => Ok(Found::GoesOn),
+            Ok(Adoption::Exited(_)) => Ok(Found::Ended),
+            Ok(Adoption::NeverStarted) => {
+                self.never_started(journal, op).await?;
+                Ok(Found::Again)
+            }
+            Ok(Adoption::Lost(evidence)) => {
+                self.settle(journal, run, op, &evidence.words()).await?;
+                Ok(Found::of(op))
+            }
+            Err(error) => {
+                self.settle(journal, run, op, &error.to_string()).await?;
+                Ok(Found::of(op))
+            }
+        }
+    }
+
+    async fn agent_lives(&self, run: &Run) -> bool {
+        let turn = run.open_ops.values().find(|op| op.kind == OpKind::Model && op.state == OpState::Started);
+        let Some(turn) = turn else { return false };
+        matches!(
+            keeper::adopt(&self.keeper_dir(&keeper_dir_name(turn))).await,
+            Ok(Adoption::Alive(_) | Adoption::Exited(_))
+        )
+    }
+
+    /// Its command was never begun: it is simply begun now.
+    pub(crate) async fn never_started(&self, journal: &Journal, op: &Op) -> Result<(), Halt> {
+        let again = Event::OpSettled { op: op.id, settlement: Settlement::Again, charge: None };
+        journal.append(Batch::of(again)).await.map(|_| ())
+    }
+
+    /// Settles one operation whose outcome is not recorded, by its class.
+    pub(crate) async fn settle(&self, journal: &Journal, run: &Run, op: &Op, evidence: &str) -> Result<(), Halt> {
+        let mut batch = Batch::default();
+        match (op.kind, op.class) {
+            (OpKind::Model, _) if !run.task.kind.is_native() => {
+                let error =
+                    OpError { kind: OpErrorKind::Agent, message: evidence.to_owned(), retry_at: None };
+                batch.push(Event::OpFailed { op: op.id, error, result: None, charge: None });
+            }
+            (_, OpClass::Pure) if !run.task.kind.is_native() => {
+                let error =
+                    OpError { kind: OpErrorKind::Agent, message: evidence.to_owned(), retry_at: None };
+                batch.push(Event::OpFailed { op: op.id, error, result: None, charge: None });
+            }
+            (kind, OpClass::Pure) => {
+                let model = run.open_ops.get(&op.id).map(|op| op.name.clone()).unwrap_or_default();
+                let charge = (kind == OpKind::Model)
+                    .then(|| Box::new(self.unsettled_for(&model, op.reserve, None)));
+                batch.push(Event::OpSettled { op: op.id, settlement: Settlement::Again, charge });
+            }
+            (_, OpClass::Reconcilable) => self.reconcile(run, op, evidence, &mut batch).await,
+            (_, OpClass::AtMostOnce) => self.doubt(run, op, evidence, &mut batch),
+        }
+        journal.append(batch).await.map(|_| ())
+    }
+
+    /// Looks at the file: after-image, it happened; before-image, it did not.
+    async fn reconcile(&self, run: &Run, op: &Op, evidence: &str, batch: &mut Batch) {
+        let plan: Option<PlannedWrite> = op.plan.as_deref().and_then(|plan| serde_json::from_str(plan).ok());
+        let project = std::path::Path::new(&run.task.project);
+        let workspace = self.workspaces.prepare(&run.id.to_string(), project, run.task.workspace.into()).await;
+        let world = match (plan, workspace) {
+            (Some(plan), Ok(workspace)) => workspace.probe(&plan).await.ok(),
+            _ => None,
+        };
+        match world {
+            Some(World::After) => {
+                let result = batch.blob("Done (Longhaul was interrupted here, and the file shows that it happened).");
+                let evidence = "the file has the content it was to get".to_owned();
+                let settlement = Settlement::Happened { result, evidence };
+                batch.push(Event::OpSettled { op: op.id, settlement, charge: None });
+            }
+            Some(World::Before) => {
+                batch.push(Event::OpSettled { op: op.id, settlement: Settlement::Again, charge: None });
+            }
+            Some(World::Neither) => {
+                let evidence = format!("{evidence}; the file is neither as it was nor as it was to become");
+                self.doubt(run, op, &evidence, batch);
+            }
+            None => self.doubt(run, op, &format!("{evidence}; the file could not be looked at"), batch),
+        }
+    }
+
+    fn doubt(&self, run: &Run, op: &Op, evidence: &str, batch: &mut Batch) {
+        let evidence = self.redact(evidence);
+        let review = asks::in_doubt(run, op, &evidence, self.now());
+        batch.push(Event::OpSettled { op: op.id, settlement: Settlement::InDoubt { evidence }, charge: None });
+        batch.push(Event::ReviewRequested { review: Box::new(review) });
+    }
+
+    async fn brief(
+        &self,
+        journal: &Journal,
+        before: &Run,
+        run: Run,
+        found: Vec<(OpId, Found)>,
+    ) -> Result<Run, Halt> {
+        let briefing = Briefing::new(before, &run, &found);
+        let mut batch = Batch::default();
+        let text = batch.blob(briefing.for_the_user());
+        batch.push(Event::Briefed { text });
+        if let Some(message) = briefing.for_the_agent() {
+            let text = batch.blob(message);
+            batch.push(Event::MessageAdded { origin: domain::MessageOrigin::Briefing, text });
+        }
+        journal.append(batch).await
+    }
+
+    async fn restore_pauses(&self) -> Result<(), store::ReadError> {
+        for (fingerprint, value) in self.store().pauses().await? {
+            self.parts.limiter.restore(&fingerprint, value);
+        }
+        Ok(())
+    }
+}
+
+fn interrupt_words(cause: InterruptCause) -> &'static str {
+    match cause {
+        InterruptCause::Reboot => "the machine was restarted while it worked",
+        InterruptCause::Shutdown => "Longhaul was stopped while it worked",
+        _ => "Longhaul's background service died while it worked",
+    }
+}

@@ -1,0 +1,149 @@
+//! Shell commands, each in a keeper of its own.
+
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+
+use agents::tools::{self, Tool, ToolResult};
+use domain::{Event, Op, Run, RunId};
+use keeper::{Adoption, Exit, Keeper, Spec};
+use workspace::Workspace;
+
+use crate::core::Core;
+use crate::journal::Halt;
+use crate::worker::Worker;
+
+/// Longest output read back from a spool.
+const OUTPUT_LIMIT: u64 = 8 * 1024 * 1024;
+
+/// How waiting for a command ended.
+pub(crate) enum Waited {
+    /// It is over.
+    Exited(Exit),
+    /// Its keeper is gone and left no record of its end.
+    Lost(String),
+    /// The daemon leaves; the keeper goes on.
+    Left,
+    /// The run was cancelled and the command killed.
+    Killed,
+}
+
+impl Core {
+    /// The folder of a keeper, by its name in the journal.
+    pub(crate) fn keeper_dir(&self, name: &str) -> PathBuf {
+        self.parts.home.join("keepers").join(name)
+    }
+
+    /// A short socket path for a keeper: sockets' paths are limited to 108 bytes.
+    pub(crate) fn keeper_socket(&self, name: &str) -> PathBuf {
+        let hash = blake3::hash(name.as_bytes()).to_hex();
+        self.parts.runtime_dir.join(format!("k-{}.sock", &hash[..16]))
+    }
+}
+
+/// A keeper's folder name: the run, the operation, the try.
+pub(crate) fn keeper_name(run: RunId, op: &Op) -> String {
+    format!("{run}-{}-{}", op.id, op.tries + 1)
+}
+
+impl Worker {
+    pub(crate) async fn run_shell(
+        &self,
+        run: &Run,
+        op: &Op,
+        first: Vec<Event>,
+        tool: &Tool,
+        workspace: Workspace,
+    ) -> Result<(), Halt> {
+        let Tool::Shell { command, timeout_s } = tool else {
+            self.begin_op(op, first, None, None).await?;
+            return self.finish(op, ToolResult::error(format!("{} cannot be run here", op.name))).await;
+        };
+        let _effect = self.effect().await;
+        let name = keeper_name(run.id, op);
+        self.begin_op(op, first, Some(name.clone()), None).await?;
+        let spec = self.command_spec(&name, command, &workspace, timeout_s.saturating_mul(1000));
+        self.changed.store(true, Ordering::SeqCst);
+        match self.start_command(&name, &spec).await {
+            Ok(keeper) => self.await_command(run, op, keeper).await,
+            Err(why) => self.finish(op, ToolResult::error(why)).await,
+        }
+    }
+
+    pub(crate) fn command_spec(&self, name: &str, command: &str, workspace: &Workspace, timeout_ms: u64) -> Spec {
+        tools::shell_spec(tools::ShellCommand {
+            id: name.to_owned(),
+            command: command.to_owned(),
+            cwd: workspace.path().to_owned(),
+            env: self.core.parts.base_env.clone(),
+            timeout_ms,
+            socket: self.core.keeper_socket(name),
+        })
+    }
+
+    pub(crate) async fn start_command(&self, name: &str, spec: &Spec) -> Result<Keeper, String> {
+        let dir = self.core.keeper_dir(name);
+        keeper::spawn(&self.core.parts.longhaul, &dir, spec).await.map_err(|error| error.to_string())
+    }
+
+    /// Waits for a command, recording how it ended.
+    async fn await_command(&self, run: &Run, op: &Op, keeper: Keeper) -> Result<(), Halt> {
+        match self.wait_for(&keeper).await {
+            Waited::Exited(exit) => {
+                let result = self.core.command_result(&keeper_dir_name(op), &exit).await;
+                self.finish_with(op, result, Some(exit.words())).await?;
+                Ok(())
+            }
+            Waited::Lost(evidence) => self.core.settle(&self.journal, run, op, &evidence).await,
+            // The operation stays started: whoever comes next adopts its keeper.
+            Waited::Left | Waited::Killed => Err(Halt::Stopped),
+        }
+    }
+
+    pub(crate) async fn wait_for(&self, keeper: &Keeper) -> Waited {
+        tokio::select! {
+            exit = keeper.wait() => match exit {
+                Ok(exit) => Waited::Exited(exit),
+                Err(error) => Waited::Lost(error.to_string()),
+            },
+            () = self.control.kill.cancelled() => {
+                let _ = keeper.kill_tree().await;
+                let _ = keeper.wait().await;
+                Waited::Killed
+            }
+            () = self.control.detach.cancelled() => Waited::Left,
+        }
+    }
+
+    /// Goes on waiting for a command that an earlier daemon (or worker) began.
+    pub(crate) async fn adopt_command(&self, run: &Run, op: &Op) -> Result<(), Halt> {
+        let _busy = self.busy().await?;
+        let _effect = self.effect().await;
+        self.changed.store(true, Ordering::SeqCst);
+        let name = keeper_dir_name(op);
+        match keeper::adopt(&self.core.keeper_dir(&name)).await {
+            Ok(Adoption::Alive(keeper)) => self.await_command(run, op, keeper).await,
+            Ok(Adoption::Exited(exit)) => {
+                let result = self.core.command_result(&name, &exit).await;
+                self.finish_with(op, result, Some(exit.words())).await
+            }
+            Ok(Adoption::NeverStarted) => self.core.never_started(&self.journal, op).await,
+            Ok(Adoption::Lost(evidence)) => self.core.settle(&self.journal, run, op, &evidence.words()).await,
+            Err(error) => self.core.settle(&self.journal, run, op, &error.to_string()).await,
+        }
+    }
+}
+
+/// The folder name of an operation's keeper.
+pub(crate) fn keeper_dir_name(op: &Op) -> String {
+    op.keeper.clone().unwrap_or_default()
+}
+
+impl Core {
+    /// What the model is told of a command that is over.
+    pub(crate) async fn command_result(&self, keeper: &str, exit: &Exit) -> ToolResult {
+        let path = self.keeper_dir(keeper).join("out");
+        let output = tokio::task::spawn_blocking(move || keeper::read_spool(&path, OUTPUT_LIMIT)).await;
+        let output = output.ok().and_then(Result::ok).unwrap_or_default();
+        tools::shell_result(exit, output)
+    }
+}

@@ -1,0 +1,261 @@
+//! One run's worker: decide the next thing, do it, look again.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+
+use domain::{Event, FailCause, InterruptCause, MessageOrigin, Phase, QueueReason, Run, RunId};
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
+use crate::control::Control;
+use crate::conversation::Conversation;
+use crate::core::Core;
+use crate::journal::{Batch, Halt, Journal};
+use crate::slots::Slot;
+
+/// How often in a row a worker looks again after being superseded before it
+/// gives up: an endless disagreement with the journal is a bug, not work.
+const MAX_SUPERSEDED: u32 = 50;
+
+pub(crate) struct Worker {
+    pub(crate) core: Arc<Core>,
+    pub(crate) id: RunId,
+    pub(crate) journal: Journal,
+    pub(crate) control: Control,
+    pub(crate) conversation: Mutex<Conversation>,
+    /// Only one effect of a run happens at a time; reading may go on beside it.
+    pub(crate) effects: Arc<Mutex<()>>,
+    /// One budget question at a time.
+    pub(crate) asking: Arc<Mutex<()>>,
+    slot: Mutex<Option<Slot>>,
+    busy: AtomicUsize,
+    /// Whether anything may have changed files since the last snapshot.
+    pub(crate) changed: AtomicBool,
+    /// Answers cut off by their token limit, in a row.
+    pub(crate) continues: AtomicU32,
+    /// When this worker last got its slot.
+    chunk_began: Mutex<Option<domain::Timestamp>>,
+}
+
+impl Worker {
+    pub(crate) fn new(core: Arc<Core>, id: RunId, control: Control) -> Self {
+        Self {
+            journal: core.journal(id),
+            core,
+            id,
+            control,
+            conversation: Mutex::default(),
+            effects: Arc::default(),
+            asking: Arc::default(),
+            slot: Mutex::default(),
+            busy: AtomicUsize::new(0),
+            changed: AtomicBool::new(true),
+            continues: AtomicU32::new(0),
+            chunk_began: Mutex::default(),
+        }
+    }
+
+    /// Works until the run comes to rest or is to stop.
+    pub(crate) async fn drive(self) {
+        let mut superseded = 0;
+        loop {
+            let head = self.journal.load().await.map(|run| run.head).unwrap_or_default();
+            match Box::pin(self.work()).await {
+                Ok(()) | Err(Halt::Stopped) => return,
+                Err(Halt::Superseded(why)) => {
+                    let moved = self.journal.load().await.is_ok_and(|run| run.head > head + 1);
+                    superseded = if moved { 0 } else { superseded + 1 };
+                    tracing::debug!(run = %self.id, %why, "looking again");
+                    if superseded > MAX_SUPERSEDED {
+                        self.give_up(&why).await;
+                        return;
+                    }
+                }
+                Err(Halt::Store(why)) => {
+                    tracing::error!(run = %self.id, %why, "the run stops: its journal cannot be written");
+                    return;
+                }
+            }
+        }
+    }
+
+    async fn give_up(&self, why: &str) {
+        tracing::error!(run = %self.id, %why, "the worker and the journal disagree");
+        let event = Event::Interrupted {
+            cause: InterruptCause::Stalled,
+            detail: format!("the engine could not go on: {why}"),
+            last_alive: self.core.now(),
+        };
+        if let Err(error) = self.journal.append(Batch::of(event)).await {
+            tracing::error!(run = %self.id, %error, "and could not record it");
+        }
+    }
+
+    async fn work(&self) -> Result<(), Halt> {
+        let mut run = self.journal.load().await?;
+        if !matches!(run.phase, Phase::Queued | Phase::Active | Phase::Verifying) {
+            return Ok(());
+        }
+        run = self.begin(run).await?;
+        loop {
+            if !matches!(run.phase, Phase::Active | Phase::Verifying) {
+                return Ok(());
+            }
+            self.check_stop()?;
+            run = self.settle_open_ops(run).await?;
+            run = self.take_checkpoint(run).await?;
+            run = self.yield_if_due(run).await?;
+            run = self.mind_budget(run).await?;
+            let done = {
+                let mut conversation = self.conversation.lock().await;
+                conversation.catch_up(&self.journal, &run).await?;
+                conversation.model_spoke_last() && !has_open_call(&run)
+            };
+            run = if done { Box::pin(self.conclude(run)).await? } else { Box::pin(self.think(run)).await? };
+        }
+    }
+
+    /// Gets the run a slot, a workspace and its first message.
+    async fn begin(&self, mut run: Run) -> Result<Run, Halt> {
+        if run.phase == Phase::Queued {
+            run = self.await_dependency(run).await?;
+            self.enter().await?;
+            let event = Event::Started { backend: run.backend.clone(), model: run.task.model.clone() };
+            run = self.journal.append(Batch::of(event)).await?;
+        } else {
+            self.enter().await?;
+        }
+        *self.chunk_began.lock().await = Some(self.core.now());
+        if run.attempts == 1 && run.step == 0 {
+            run = self.preflight(run).await?;
+        }
+        run = self.prepare_workspace(run).await?;
+        if run.messages == 0 {
+            let event = Event::MessageAdded { origin: MessageOrigin::Prompt, text: run.task.prompt.clone() };
+            run = self.journal.append(Batch::of(event)).await?;
+        }
+        Ok(run)
+    }
+
+    pub(crate) fn check_stop(&self) -> Result<(), Halt> {
+        if self.control.stop.is_cancelled() { Err(Halt::Stopped) } else { Ok(()) }
+    }
+
+    /// Makes sure the run has a slot; it is kept until [`Worker::rest`].
+    pub(crate) async fn enter(&self) -> Result<(), Halt> {
+        let mut slot = self.slot.lock().await;
+        if slot.is_none() {
+            let priority = self.journal.load().await?.task.priority;
+            let granted = tokio::select! {
+                granted = self.core.slots.acquire(priority) => granted,
+                () = self.control.stop.cancelled() => return Err(Halt::Stopped),
+            };
+            *slot = Some(granted);
+        }
+        Ok(())
+    }
+
+    /// Enters, and says that something goes on until the guard is dropped.
+    pub(crate) async fn busy(&self) -> Result<Busy<'_>, Halt> {
+        self.enter().await?;
+        self.busy.fetch_add(1, Ordering::SeqCst);
+        Ok(Busy(&self.busy))
+    }
+
+    /// Gives the slot to others while nothing of this run goes on.
+    pub(crate) async fn rest(&self) {
+        if self.busy.load(Ordering::SeqCst) == 0 {
+            self.slot.lock().await.take();
+        }
+    }
+
+    /// The right to change the world, one operation of the run at a time.
+    pub(crate) async fn effect(&self) -> OwnedMutexGuard<()> {
+        self.effects.clone().lock_owned().await
+    }
+
+    /// Lets others work when this run has had its share and somebody waits.
+    async fn yield_if_due(&self, run: Run) -> Result<Run, Halt> {
+        let began = *self.chunk_began.lock().await;
+        let worked = began.map_or(0, |began| self.core.now().ms_since(began));
+        if worked < self.core.settings().chunk_ms || !self.core.slots.contended() || run.phase != Phase::Active {
+            return Ok(run);
+        }
+        self.journal.append(Batch::of(Event::Queued { reason: QueueReason::Yielded })).await?;
+        self.rest().await;
+        self.begin(self.journal.load().await?).await
+    }
+
+    async fn take_checkpoint(&self, run: Run) -> Result<Run, Halt> {
+        let taken = run.checkpoint.as_ref().map_or(0, |c| c.step);
+        if run.step <= taken || !run.open_ops.is_empty() {
+            return Ok(run);
+        }
+        let snapshot = match (&run.checkpoint, self.changed.load(Ordering::SeqCst)) {
+            (Some(last), false) => last.snapshot.clone(),
+            _ => match self.snapshot(&run).await? {
+                Ok(snapshot) => snapshot,
+                Err(why) => return self.fail(FailCause::Workspace, why).await,
+            },
+        };
+        faults::crash_point("engine.snapshot_taken");
+        let event = Event::CheckpointTaken {
+            checkpoint: domain::CheckpointId(run.next_checkpoint()),
+            step: run.step,
+            snapshot,
+            messages: run.messages,
+        };
+        self.journal.append(Batch::of(event)).await
+    }
+
+    async fn snapshot(&self, run: &Run) -> Result<Result<String, String>, Halt> {
+        // Cleared first: a change made while the snapshot is taken is seen by the next.
+        self.changed.store(false, Ordering::SeqCst);
+        let workspace = match self.open_workspace(run).await {
+            Ok(workspace) => workspace,
+            Err(why) => return Ok(Err(why)),
+        };
+        let taken = workspace.snapshot(&format!("step {}", run.step)).await;
+        Ok(taken.map(|s| s.id).map_err(|error| format!("the workspace cannot be snapshotted: {error}")))
+    }
+
+    /// Ends the run as failed, with what the model last said as partial result.
+    pub(crate) async fn fail(&self, cause: FailCause, message: String) -> Result<Run, Halt> {
+        let run = self.journal.load().await?;
+        let mut batch = self.withdraw_reviews(&run, "the run ended");
+        let partial = self.last_words(&run).await?.map(|text| batch.blob(text));
+        for op in run.open_ops.keys() {
+            batch.push(crate::ops::cancelled(*op));
+        }
+        batch.push(Event::Failed { cause, message, partial });
+        self.journal.append(batch).await
+    }
+
+    /// Withdraws what nobody needs to decide any more.
+    pub(crate) fn withdraw_reviews(&self, run: &Run, why: &str) -> Batch {
+        let mut batch = Batch::default();
+        for review in run.reviews.keys() {
+            batch.push(Event::ReviewWithdrawn { review: *review, why: why.to_owned() });
+        }
+        batch
+    }
+
+    /// The last text the model said, if any.
+    pub(crate) async fn last_words(&self, run: &Run) -> Result<Option<String>, Halt> {
+        let mut conversation = self.conversation.lock().await;
+        conversation.catch_up(&self.journal, run).await?;
+        Ok(conversation.last_model_text())
+    }
+}
+
+fn has_open_call(run: &Run) -> bool {
+    run.open_ops.values().any(|op| op.kind == domain::OpKind::Model)
+}
+
+/// Something of the run goes on as long as this lives.
+pub(crate) struct Busy<'a>(&'a AtomicUsize);
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
