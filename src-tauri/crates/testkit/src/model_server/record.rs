@@ -83,7 +83,7 @@ pub struct LedgerRow {
     pub conversation: String,
     pub model: String,
     pub delivered: Delivered,
-    /// `null` for errors.
+    /// `null` where nothing was generated: errors, and clients that left before it began.
     pub usage: Value,
     pub worst_case: Value,
 }
@@ -127,7 +127,7 @@ impl Ledger {
         for row in self
             .rows
             .iter()
-            .filter(|row| row.delivered != Delivered::Error && wanted(row))
+            .filter(|row| !row.usage.is_null() && wanted(row))
         {
             totals.requests += 1;
             match row.usage["iterations"].as_array() {

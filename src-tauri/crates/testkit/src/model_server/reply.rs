@@ -53,7 +53,7 @@ impl Recording {
     }
 
     /// From here on the call is billed.
-    fn generating(&mut self, usage: &Usage, total: usize) {
+    pub(crate) fn generating(&mut self, usage: &Usage, total: usize) {
         self.progress = Some(Progress {
             usage: usage.clone(),
             sent: 0,

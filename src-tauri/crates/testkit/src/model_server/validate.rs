@@ -293,12 +293,7 @@ fn check_thinking(messages: &[Message<'_>], sent: &SentCalls) -> Result<(), ApiE
             .iter()
             .find_map(|b| sent.0.get(b["id"].as_str()?));
         let changed = call.is_some_and(|call| {
-            let same = call.thinking.len() == thinking.len()
-                && call
-                    .thinking
-                    .iter()
-                    .zip(&thinking)
-                    .all(|(sent, now)| sent.to_string() == now.to_string());
+            let same = bytes_of(call.thinking.iter()) == bytes_of(thinking.iter().copied());
             !same && (Some(i) == last || !thinking.is_empty())
         });
         if changed {
@@ -309,4 +304,9 @@ fn check_thinking(messages: &[Message<'_>], sent: &SentCalls) -> Result<(), ApiE
         }
     }
     Ok(())
+}
+
+/// As sent, to the byte and the order of fields: signatures are over bytes.
+fn bytes_of<'a>(blocks: impl Iterator<Item = &'a Value>) -> Vec<String> {
+    blocks.map(Value::to_string).collect()
 }

@@ -1,5 +1,8 @@
 //! Performing the script.
 
+mod call;
+mod conclude;
+
 use std::{sync::Arc, time::Duration};
 
 use rustix::process::{Signal, getpid, kill_process};
@@ -12,10 +15,10 @@ use tokio::{
 use super::{
     Surroundings, VERSION,
     args::Args,
-    script::{self, AgentScript, AgentTurn, DieAt, OnResume, Step},
+    script::{self, AgentScript, OnResume, Step},
     session::{Line, OpenCall, Session},
-    tools::{self, Done},
-    wire::{self, Prompt, Wire, uuid},
+    tools,
+    wire::{self, Prompt, Wire},
 };
 use crate::model_server::fresh;
 
@@ -300,220 +303,6 @@ impl Performance {
                 .say(json!({"type": "stream_event", "event": event, "parent_tool_use_id": null}));
         }
     }
-
-    async fn tool(&mut self, n: usize, name: &str, input: &Value, die_at: Option<DieAt>) -> Flow {
-        let id = fresh("toolu");
-        self.session.note(Line::ToolUse {
-            step: n,
-            id: id.clone(),
-            name: name.to_owned(),
-            input: input.clone(),
-        });
-        self.block(json!({"type": "tool_use", "id": id, "name": name, "input": input}));
-        self.end_response("tool_use");
-        let done = match self.permission(name, input, &id, die_at).await {
-            Permission::Granted(input) => {
-                die_if(die_at == Some(DieAt::Before));
-                let done = tools::run(&self.wire, name, &input, &id, &self.surroundings.cwd).await;
-                die_if(die_at == Some(DieAt::After));
-                done
-            }
-            Permission::Denied(reason) => {
-                self.denials
-                    .push(json!({"tool_name": name, "tool_use_id": id, "tool_input": input}));
-                Some(Done::error(reason))
-            }
-            Permission::Interrupted => None,
-        };
-        match done {
-            Some(done) => {
-                self.post_hook(name, input, &id, &done).await;
-                self.tool_result(&id, done);
-                Flow::On
-            }
-            None => {
-                self.tool_result(&id, Done::error("The user doesn't want to proceed with this tool use. The tool use was rejected."));
-                let text =
-                    json!([{"type": "text", "text": "[Request interrupted by user for tool use]"}]);
-                self.wire.say(json!({"type": "user", "message": {"role": "user", "content": text}, "parent_tool_use_id": null}));
-                Flow::Interrupted("aborted_tools")
-            }
-        }
-    }
-
-    fn tool_result(&mut self, id: &str, done: Done) {
-        self.session.note(Line::ToolResult {
-            id: id.to_owned(),
-            content: done.content.clone(),
-            is_error: done.is_error,
-        });
-        let mut block = json!({"type": "tool_result", "content": done.content, "tool_use_id": id});
-        if done.is_error {
-            block["is_error"] = json!(true);
-        }
-        self.wire.say(json!({
-            "type": "user", "message": {"role": "user", "content": [block]}, "parent_tool_use_id": null, "tool_use_result": done.details,
-        }));
-    }
-
-    /// Hooks first, then the mode's rules, then the host.
-    async fn permission(
-        &self,
-        name: &str,
-        input: &Value,
-        id: &str,
-        die_at: Option<DieAt>,
-    ) -> Permission {
-        let hook = self.hook("PreToolUse", name, input, id, Value::Null).await;
-        let said = &hook["hookSpecificOutput"];
-        if hook["decision"] == "block" || said["permissionDecision"] == "deny" {
-            let reason = said["permissionDecisionReason"]
-                .as_str()
-                .or(hook["reason"].as_str())
-                .unwrap_or("denied by a hook");
-            return Permission::Denied(reason.to_owned());
-        }
-        let mode = self.wire.mode();
-        let free = name == "Read"
-            || mode == "bypassPermissions"
-            || (mode == "acceptEdits" && matches!(name, "Write" | "Edit"));
-        if free || said["permissionDecision"] == "allow" {
-            return Permission::Granted(input.clone());
-        }
-        if !self.args.asks_on_stdio {
-            let message = format!(
-                "Claude requested permissions to use {name}, but you haven't granted it yet."
-            );
-            self.wire.say(json!({"type": "system", "subtype": "permission_denied", "tool_name": name, "tool_use_id": id, "message": message}));
-            return Permission::Denied(message);
-        }
-        let suggestions = if matches!(name, "Write" | "Edit") {
-            json!([{"type": "setMode", "mode": "acceptEdits", "destination": "session"}])
-        } else {
-            json!([])
-        };
-        let asked = self.wire.begin_asking(json!({
-            "subtype": "can_use_tool", "tool_name": name, "display_name": name, "input": input, "permission_suggestions": suggestions,
-            "tool_use_id": id,
-        }));
-        die_if(die_at == Some(DieAt::Asked));
-        let Some(answer) = self.wire.hear(asked).await else {
-            return Permission::Interrupted;
-        };
-        match answer["behavior"].as_str() {
-            Some("allow") => Permission::Granted(
-                answer
-                    .get("updatedInput")
-                    .filter(|i| i.is_object())
-                    .unwrap_or(input)
-                    .clone(),
-            ),
-            _ if answer["interrupt"] == true => Permission::Interrupted,
-            _ => Permission::Denied(answer["message"].as_str().unwrap_or("denied").to_owned()),
-        }
-    }
-
-    async fn post_hook(&self, name: &str, input: &Value, id: &str, done: &Done) {
-        self.hook("PostToolUse", name, input, id, json!(done.content))
-            .await;
-    }
-
-    async fn hook(
-        &self,
-        event: &str,
-        name: &str,
-        input: &Value,
-        id: &str,
-        response: Value,
-    ) -> Value {
-        let mut answer = Value::Null;
-        for callback in self.wire.host().hooks.get(event).into_iter().flatten() {
-            let told = json!({
-                "session_id": self.session.id, "transcript_path": self.session.file(), "cwd": self.surroundings.cwd,
-                "permission_mode": self.wire.mode(), "hook_event_name": event, "tool_name": name, "tool_input": input,
-                "tool_use_id": id, "tool_response": response,
-            });
-            let request = json!({"subtype": "hook_callback", "callback_id": callback, "input": told, "tool_use_id": id});
-            answer = self.wire.ask(request).await.unwrap_or_default();
-        }
-        answer
-    }
-
-    fn conclude(&mut self, turn: &AgentTurn, interrupted: Option<&str>, began: Instant) {
-        if let Some(error) = &turn.error {
-            self.tell_error(&error.message);
-        }
-        let spent = turn.usage;
-        let mut total = self.session.total;
-        total.input += spent.input;
-        total.output += spent.output;
-        total.cache_read += spent.cache_read;
-        total.cache_write += spent.cache_write;
-        let cost = self.session.cost_usd + turn.cost_usd;
-        self.session.note(Line::Result {
-            total_cost_usd: cost,
-            total,
-        });
-        let model = self.wire.model();
-        let by_model = |usage: script::AgentUsage, cost: f64| {
-            let fields = json!({
-                "inputTokens": usage.input, "outputTokens": usage.output, "cacheReadInputTokens": usage.cache_read,
-                "cacheCreationInputTokens": usage.cache_write, "webSearchRequests": 0, "costUSD": cost, "contextWindow": 1_000_000,
-                "maxOutputTokens": 128_000, "canonicalModel": model, "provider": "firstParty", "costBasis": "list",
-            });
-            Value::Object([(model.clone(), fields)].into_iter().collect())
-        };
-        let duration = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let mut result = json!({
-            "type": "result", "subtype": "success", "is_error": false, "num_turns": 1, "stop_reason": "end_turn",
-            "duration_ms": duration, "duration_api_ms": duration, "total_cost_usd": cost,
-            "usage": {
-                "input_tokens": spent.input, "cache_creation_input_tokens": spent.cache_write, "cache_read_input_tokens": spent.cache_read,
-                "output_tokens": spent.output, "service_tier": "standard", "iterations": [], "speed": "standard",
-                "cache_creation": {"ephemeral_1h_input_tokens": 0, "ephemeral_5m_input_tokens": spent.cache_write},
-            },
-            "modelUsage": by_model(total, cost), "model_usage_since_last_result": by_model(spent, turn.cost_usd),
-            "permission_denials": std::mem::take(&mut self.denials), "terminal_reason": "completed", "api_error_status": null,
-            "result": turn.result.clone().unwrap_or_else(|| std::mem::take(&mut self.said)), "result_index": self.results,
-        });
-        if let Some(error) = &turn.error {
-            result["is_error"] = json!(true);
-            result["result"] = json!(error.message);
-            result["stop_reason"] = json!("stop_sequence");
-            result["terminal_reason"] = json!("api_error");
-            result["api_error_status"] = json!(error.status);
-        }
-        if let Some(reason) = interrupted {
-            result["is_error"] = json!(true);
-            result["subtype"] = json!("error_during_execution");
-            result["terminal_reason"] = json!(reason);
-            result["errors"] = json!(["interrupted"]);
-            if let Some(fields) = result.as_object_mut() {
-                fields.remove("result");
-            }
-        }
-        self.failed = result["is_error"] == true;
-        self.results += 1;
-        self.wire.say(result);
-    }
-
-    /// A failed API call is told as an answer of the model `<synthetic>`.
-    fn tell_error(&self, message: &str) {
-        self.wire.say(json!({
-            "type": "assistant", "parent_tool_use_id": null,
-            "message": {
-                "id": uuid(), "type": "message", "role": "assistant", "model": "<synthetic>", "stop_reason": "stop_sequence",
-                "stop_sequence": "", "content": [{"type": "text", "text": message}],
-                "usage": {"input_tokens": 0, "output_tokens": 0, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 0},
-            },
-        }));
-    }
-}
-
-enum Permission {
-    Granted(Value),
-    Denied(String),
-    Interrupted,
 }
 
 /// A block as it starts, and the delta that completes it.
@@ -534,12 +323,6 @@ fn start_and_delta(block: &Value) -> (Value, Value) {
         }
     };
     (empty, delta)
-}
-
-fn die_if(due: bool) {
-    if due {
-        die();
-    }
 }
 
 /// As the kernel's memory killer does it: nothing is cleaned up.

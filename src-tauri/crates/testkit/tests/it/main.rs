@@ -4,5 +4,6 @@
 
 mod http;
 mod model_server;
+mod model_server_faults;
 mod scripted_agent;
 mod test_daemon;
