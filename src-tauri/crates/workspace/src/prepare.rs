@@ -82,7 +82,6 @@ impl Workspaces {
             {
                 Ok(Mode::Clone)
             }
-            // Without git nothing works; that is said by `prepare` too, but sooner is better.
             Err(error) => Err(error.into()),
             Ok(_) => Ok(Mode::Copy),
         }
@@ -180,6 +179,10 @@ impl Plan {
             return Ok(Inner::open(self.git, self.run_dir, marker));
         }
         self.project = folder(&self.project)?;
+        if self.project.to_str().is_none() {
+            let reason = "the folder's name is not valid UTF-8";
+            return Err(PrepareError::unsupported(self.mode, reason));
+        }
         let dir = self.run_dir.clone();
         blocking(move || fresh_folder(&dir))
             .await
@@ -305,12 +308,6 @@ impl Plan {
         store: &crate::staging::SnapStore,
         mut marker: Marker,
     ) -> Result<Marker, PrepareError> {
-        if marker.root.to_str().is_none() || marker.project.to_str().is_none() {
-            return Err(PrepareError::unsupported(
-                self.mode,
-                "the folder's name is not valid UTF-8",
-            ));
-        }
         let mut newest = store.newest.lock().await;
         let first = store.record(&mut newest, "start of the run").await?;
         store.point("refs/kept/base", &first.id).await?;

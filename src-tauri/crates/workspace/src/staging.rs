@@ -114,7 +114,17 @@ impl SnapStore {
     /// Brings the index up to the files. The caller holds `newest`.
     pub(crate) async fn stage(&self) -> Result<Staged, SnapshotError> {
         self.await_index_lock().await;
-        let noticed = self.notice().await?;
+        self.stand_up()
+            .map_err(|e| SnapshotError::io(&self.work_tree, e))?;
+        let noticed = match self.notice().await {
+            // After a power loss the index, which is not flushed, may be cut off.
+            Err(GitError::Failed { stderr, .. }) => {
+                tracing::warn!(%stderr, "the snapshot index is unreadable; making it anew");
+                self.renew_index().await?;
+                self.notice().await?
+            }
+            other => other?,
+        };
         let mut skipped = Vec::new();
         let (gone, there) = self.settle(&noticed, &mut skipped).await;
         if gone.is_empty()
@@ -138,6 +148,32 @@ impl SnapStore {
             tree: Some(tree),
             skipped,
         })
+    }
+
+    /// An agent that deleted all it had still has a workspace: an empty one. A
+    /// project in place that is gone is not ours to make.
+    fn stand_up(&self) -> std::io::Result<()> {
+        let run_dir = self
+            .dir
+            .parent()
+            .expect("the store is inside the run's folder");
+        if self.work_tree.starts_with(run_dir) {
+            std::fs::create_dir_all(&self.work_tree)?;
+        }
+        Ok(())
+    }
+
+    /// What the index knows beyond the newest snapshot can be found out again.
+    async fn renew_index(&self) -> Result<(), SnapshotError> {
+        let index = self.dir.join("index");
+        match std::fs::remove_file(&index) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(SnapshotError::io(&index, error));
+            }
+            _ => {}
+        }
+        self.git.run(self.call("read-tree").arg("HEAD")).await?;
+        Ok(())
     }
 
     async fn update_index(&self, how: &[&str], paths: Vec<Vec<u8>>) -> Result<(), GitError> {

@@ -7,6 +7,8 @@ mod edits;
 mod isolation;
 mod landing;
 mod preparing;
+mod random;
 mod restoring;
 mod snapshots;
 mod support;
+mod timing;

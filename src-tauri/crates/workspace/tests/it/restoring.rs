@@ -120,3 +120,29 @@ async fn a_file_that_became_ignored_is_still_restored() {
     ws.restore(&one.id).await.unwrap();
     assert_eq!(read(ws.path(), "notes.tmp"), "1\n");
 }
+
+#[tokio::test]
+async fn an_agent_that_deletes_everything_is_undone() {
+    let place = Place::repository();
+    let ws = place.clone().await;
+    fs::remove_dir_all(ws.root()).unwrap();
+    let empty = ws.snapshot("rm -rf").await.unwrap();
+    assert_eq!(empty.changed, Changed::Yes);
+    ws.restore(ws.base_snapshot()).await.unwrap();
+    assert_eq!(files(ws.path()), files(&place.project));
+}
+
+#[tokio::test]
+async fn an_index_cut_off_by_a_power_loss_is_made_anew() {
+    let place = Place::repository();
+    let ws = place.clone().await;
+    let index = place.home.join(ws.run()).join("snap.git/index");
+    for broken in [&b""[..], b"DIRC\0\0"] {
+        fs::write(&index, broken).unwrap();
+        let same = ws.snapshot("nothing").await.unwrap();
+        assert_eq!(
+            (same.id.as_str(), same.changed),
+            (ws.base_snapshot(), Changed::No)
+        );
+    }
+}
