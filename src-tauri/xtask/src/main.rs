@@ -1,1 +1,52 @@
-fn main() {}
+//! `cargo xtask`: the repository's chores. README names two of them.
+
+mod bench;
+mod chores;
+mod ci;
+mod metadata;
+mod packages;
+mod tidy;
+
+use std::process::ExitCode;
+
+use anyhow::bail;
+
+const HELP: &str = "\
+cargo xtask run [-- ARGS]   install what is missing, build, and run the product
+cargo xtask test            install what is missing and run every test
+cargo xtask ci              what .ci/run runs: test, format, lint, dependencies, tidy
+cargo xtask bench [NAME]    measure, and print figures with the machine's facts
+cargo xtask campaign [N]    the long crash campaign: N random kills (default 1000)
+cargo xtask tidy            the repository's own rules: layers, file lengths, names
+";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match dispatch(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(args: &[String]) -> anyhow::Result<()> {
+    let (name, rest) = match args.split_first() {
+        Some((name, rest)) => (name.as_str(), rest),
+        None => ("help", &[][..]),
+    };
+    match name {
+        "run" => chores::run(rest),
+        "test" => chores::test(rest),
+        "ci" => ci::run(),
+        "bench" => bench::run(rest),
+        "campaign" => chores::campaign(rest),
+        "tidy" => tidy::run(),
+        "help" | "--help" | "-h" => {
+            print!("{HELP}");
+            Ok(())
+        }
+        other => bail!("there is no '{other}'.\n{HELP}"),
+    }
+}

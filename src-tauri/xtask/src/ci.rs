@@ -1,0 +1,35 @@
+//! What `.ci/run` runs, in the order in which it fails soonest.
+
+use std::process::Command;
+
+use crate::chores::{cargo, root, step, test};
+use crate::{packages, tidy};
+
+/// The version the checks were written for.
+const CARGO_DENY: &str = "0.20.2";
+
+pub(crate) fn run() -> anyhow::Result<()> {
+    packages::ensure(packages::TEST)?;
+    step("format", &mut cargo(&["fmt", "--all", "--check"]))?;
+    println!("\n==> tidy");
+    tidy::run()?;
+    test(&[])?;
+    step("lint", &mut cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
+    check_dependencies()
+}
+
+/// Licences, sources and duplicates. The advisory database is on GitHub, which
+/// a closed CI cannot reach: that check is for machines that can.
+fn check_dependencies() -> anyhow::Result<()> {
+    let tools = root().join("target/tools");
+    let deny = tools.join("bin/cargo-deny");
+    if !deny.is_file() {
+        let mut install = cargo(&["install", "cargo-deny", "--version", CARGO_DENY, "--locked", "--root"]);
+        install.arg(&tools).env("CARGO_TARGET_DIR", root().join("target/tools-build"));
+        install.env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0").env("CARGO_PROFILE_RELEASE_LTO", "off");
+        step("install cargo-deny", &mut install)?;
+    }
+    let mut check = Command::new(deny);
+    check.args(["--offline", "check", "--config", ".config/deny.toml", "licenses", "bans", "sources"]);
+    step("dependencies", &mut check)
+}
