@@ -1,0 +1,434 @@
+//! What went wrong, by what can be done about it.
+//!
+//! The table of statuses and types is the vendor's ("Errors" in its API
+//! reference, and its SDK's retry rules); `facts/apis.md` §2 and §3.
+
+use domain::OpErrorKind;
+use jiff::Timestamp;
+use jiff::fmt::rfc2822;
+use reqwest::StatusCode;
+use reqwest::header::HeaderMap;
+use serde::Deserialize;
+
+use crate::driver::{Answered, TurnError, Usage};
+
+/// Spend limits: they end with the month or when somebody raises them, so
+/// nothing is gained by asking again.
+const SPEND_LIMITS: &[&str] = &[
+    "enforced_spend_limit_reached",
+    "contract_spend_limit_reached",
+];
+
+/// What an error body says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct ApiError {
+    /// `error.type`.
+    pub(super) kind: String,
+    message: String,
+    /// `error.details.error_code`.
+    code: Option<String>,
+    request_id: Option<String>,
+}
+
+impl ApiError {
+    /// Reads an error body; `None` if it is none of this API.
+    pub(super) fn read(body: &[u8]) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Body {
+            error: Inner,
+            #[serde(default)]
+            request_id: Option<String>,
+        }
+        #[derive(Deserialize)]
+        struct Inner {
+            #[serde(rename = "type", default)]
+            kind: Option<String>,
+            #[serde(default)]
+            message: Option<String>,
+            #[serde(default)]
+            details: Option<serde_json::Value>,
+        }
+        let body: Body = serde_json::from_slice(body).ok()?;
+        let code = body
+            .error
+            .details
+            .and_then(|details| details["error_code"].as_str().map(str::to_owned));
+        Some(Self {
+            kind: body.error.kind.unwrap_or_default(),
+            message: body.error.message.unwrap_or_default(),
+            code,
+            request_id: body.request_id,
+        })
+    }
+
+    fn is_spend_limit(&self) -> bool {
+        self.code
+            .as_deref()
+            .is_some_and(|code| SPEND_LIMITS.contains(&code))
+    }
+
+    /// What an error that came in the middle of a stream means.
+    fn kind_by_type(&self) -> OpErrorKind {
+        match self.kind.as_str() {
+            _ if self.is_spend_limit() => OpErrorKind::SpendLimit,
+            "overloaded_error" => OpErrorKind::Overloaded,
+            "rate_limit_error" => OpErrorKind::RateLimited,
+            "authentication_error" | "permission_error" => OpErrorKind::Auth,
+            "invalid_request_error"
+            | "not_found_error"
+            | "billing_error"
+            | "request_too_large"
+            | "request_body_too_large_after_decoding" => OpErrorKind::BadRequest,
+            _ => OpErrorKind::Server,
+        }
+    }
+
+    fn words(&self) -> String {
+        let words = match (self.kind.as_str(), self.message.trim()) {
+            ("", "") => "an error without words".to_owned(),
+            (kind, "") => kind.to_owned(),
+            ("", message) => message.to_owned(),
+            (kind, message) => format!("{message} ({kind})"),
+        };
+        shortened(&words)
+    }
+}
+
+impl TurnError {
+    /// A turn that never came to an answer.
+    pub(crate) fn refused(kind: OpErrorKind, message: String) -> Self {
+        Self {
+            kind,
+            message,
+            retry_after_ms: None,
+            partial: None,
+            answered: Answered::No,
+        }
+    }
+
+    /// With what was seen of an answer.
+    pub(super) fn seen(mut self, answered: Answered, partial: Option<Usage>) -> Self {
+        self.answered = answered;
+        self.partial = partial;
+        self
+    }
+}
+
+/// The endpoint does not have the model.
+pub(super) fn unknown_model(endpoint: &str, model: &str) -> TurnError {
+    let message = format!("{endpoint} does not know the model \"{model}\"");
+    TurnError::refused(OpErrorKind::BadRequest, message)
+}
+
+/// An answer that is an error by its status.
+pub(super) fn of_status(
+    endpoint: &str,
+    model: &str,
+    status: StatusCode,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> TurnError {
+    let api = ApiError::read(body);
+    let kind = by_should_retry(kind_of(status, api.as_ref()), headers);
+    if status == StatusCode::NOT_FOUND
+        && api
+            .as_ref()
+            .is_some_and(|api| api.kind == "not_found_error")
+        && !model.is_empty()
+    {
+        return unknown_model(endpoint, model);
+    }
+    let mut message = match &api {
+        Some(api) => format!("{endpoint} answered {}: {}", status.as_u16(), api.words()),
+        None if status.is_redirection() => {
+            format!(
+                "{endpoint} answered {}: it has moved; set the new address as the base URL",
+                status.as_u16()
+            )
+        }
+        None => format!("{endpoint} answered {status}, and not in the words of the Messages API"),
+    };
+    let request_id = request_id(headers).or_else(|| api.and_then(|api| api.request_id));
+    if let Some(id) = request_id {
+        message.push_str(&format!(" [request {}]", shortened(&id)));
+    }
+    let retry_after_ms = match kind {
+        OpErrorKind::RateLimited => retry_after(headers).or_else(|| limit_reset(headers)),
+        OpErrorKind::Overloaded | OpErrorKind::Server => retry_after(headers),
+        _ => None,
+    };
+    TurnError {
+        retry_after_ms,
+        ..TurnError::refused(kind, message)
+    }
+}
+
+/// An error event in the middle of an answer.
+pub(super) fn of_event(endpoint: &str, error: &ApiError) -> TurnError {
+    let message = format!("{endpoint} broke off its answer: {}", error.words());
+    TurnError::refused(error.kind_by_type(), message)
+}
+
+/// A request that got no answer.
+pub(super) fn of_transport(endpoint: &str, error: &reqwest::Error) -> TurnError {
+    let why = innermost(error);
+    if error.is_builder() {
+        return TurnError::refused(
+            OpErrorKind::BadRequest,
+            format!("the request to {endpoint} cannot be made: {why}"),
+        );
+    }
+    if error.is_connect() || error.is_dns() {
+        return TurnError::refused(
+            OpErrorKind::Offline,
+            format!("no connection to {endpoint}: {why}"),
+        );
+    }
+    TurnError::refused(
+        OpErrorKind::Cut,
+        format!("the connection to {endpoint} was cut: {why}"),
+    )
+}
+
+/// The last cause of an error: what the system said. Without the URL.
+pub(super) fn innermost(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    match cause.downcast_ref::<reqwest::Error>() {
+        Some(_) => "it was given up".to_owned(),
+        None => shortened(&cause.to_string()),
+    }
+}
+
+/// The provider's id of a request.
+pub(super) fn request_id(headers: &HeaderMap) -> Option<String> {
+    header(headers, "request-id")
+        .or_else(|| header(headers, "x-request-id"))
+        .map(str::to_owned)
+}
+
+fn kind_of(status: StatusCode, api: Option<&ApiError>) -> OpErrorKind {
+    if api.is_some_and(ApiError::is_spend_limit) {
+        return OpErrorKind::SpendLimit;
+    }
+    match status.as_u16() {
+        401 | 403 => OpErrorKind::Auth,
+        429 => OpErrorKind::RateLimited,
+        503 | 529 => OpErrorKind::Overloaded,
+        408 | 409 | 500.. => OpErrorKind::Server,
+        _ => OpErrorKind::BadRequest,
+    }
+}
+
+/// `x-should-retry` overrides the status, as in the vendor's SDK.
+fn by_should_retry(kind: OpErrorKind, headers: &HeaderMap) -> OpErrorKind {
+    match (header(headers, "x-should-retry"), kind) {
+        (
+            Some("false"),
+            OpErrorKind::Server | OpErrorKind::Overloaded | OpErrorKind::RateLimited,
+        ) => OpErrorKind::BadRequest,
+        (Some("true"), OpErrorKind::BadRequest) => OpErrorKind::Server,
+        _ => kind,
+    }
+}
+
+/// `retry-after-ms`, else `retry-after` in seconds or as a date. A date is
+/// measured against the answer's own `date`, so that no clock of ours matters.
+fn retry_after(headers: &HeaderMap) -> Option<u64> {
+    if let Some(ms) = header(headers, "retry-after-ms").and_then(|text| text.parse().ok()) {
+        return whole_ms(ms);
+    }
+    let text = header(headers, "retry-after")?;
+    match text.parse::<f64>() {
+        Ok(seconds) => whole_ms(seconds * 1000.0),
+        Err(_) => ms_until(http_date(text)?, headers),
+    }
+}
+
+/// When the limits that are used up are reset: the latest of them; if none says
+/// that it is, the earliest reset of all.
+fn limit_reset(headers: &HeaderMap) -> Option<u64> {
+    let (mut exhausted, mut any) = (None, None);
+    for kind in ["requests", "tokens", "input-tokens", "output-tokens"] {
+        let name = |what: &str| format!("anthropic-ratelimit-{kind}-{what}");
+        let reset: Option<Timestamp> =
+            header(headers, &name("reset")).and_then(|text| text.parse().ok());
+        let Some(wait) = reset.and_then(|reset| ms_until(reset, headers)) else {
+            continue;
+        };
+        any = Some(any.map_or(wait, |other: u64| other.min(wait)));
+        if header(headers, &name("remaining")) == Some("0") {
+            exhausted = Some(exhausted.map_or(wait, |other: u64| other.max(wait)));
+        }
+    }
+    exhausted.or(any)
+}
+
+fn ms_until(moment: Timestamp, headers: &HeaderMap) -> Option<u64> {
+    let now = http_date(header(headers, "date")?)?;
+    whole_ms((moment.as_millisecond() - now.as_millisecond()) as f64)
+}
+
+fn http_date(text: &str) -> Option<Timestamp> {
+    rfc2822::DateTimeParser::new().parse_timestamp(text).ok()
+}
+
+/// Only waits that are waits: the SDK ignores zero and less, too.
+fn whole_ms(ms: f64) -> Option<u64> {
+    (ms.is_finite() && ms > 0.0).then(|| ms.ceil() as u64)
+}
+
+fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok().map(str::trim)
+}
+
+/// Long enough to understand, short enough for a line.
+fn shortened(text: &str) -> String {
+    const MOST: usize = 400;
+    let line: String = text
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    match line.char_indices().nth(MOST) {
+        Some((at, _)) => format!("{}…", &line[..at]),
+        None => line,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use reqwest::header::{HeaderName, HeaderValue};
+
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        let pair = |&(name, value)| {
+            (
+                HeaderName::from_static(name),
+                HeaderValue::from_static(value),
+            )
+        };
+        pairs.iter().map(pair).collect()
+    }
+
+    fn found(status: u16, pairs: &[(&'static str, &'static str)], body: &str) -> TurnError {
+        let status = StatusCode::from_u16(status).expect("a status");
+        of_status(
+            "http://here",
+            "claude-x",
+            status,
+            &headers(pairs),
+            body.as_bytes(),
+        )
+    }
+
+    #[test]
+    fn every_status_says_what_can_be_done() {
+        let kinds = [
+            (400, OpErrorKind::BadRequest),
+            (401, OpErrorKind::Auth),
+            (402, OpErrorKind::BadRequest),
+            (403, OpErrorKind::Auth),
+            (404, OpErrorKind::BadRequest),
+            (408, OpErrorKind::Server),
+            (409, OpErrorKind::Server),
+            (413, OpErrorKind::BadRequest),
+            (422, OpErrorKind::BadRequest),
+            (429, OpErrorKind::RateLimited),
+            (500, OpErrorKind::Server),
+            (502, OpErrorKind::Server),
+            (503, OpErrorKind::Overloaded),
+            (504, OpErrorKind::Server),
+            (529, OpErrorKind::Overloaded),
+            (307, OpErrorKind::BadRequest),
+        ];
+        for (status, kind) in kinds {
+            assert_eq!(
+                found(status, &[], "<html>oops</html>").kind,
+                kind,
+                "{status}"
+            );
+        }
+    }
+
+    #[test]
+    fn spend_limits_are_told_from_rate_limits() {
+        let body = |code: &str| {
+            format!(
+                r#"{{"type":"error","error":{{"type":"rate_limit_error","message":"m","details":{{"error_code":"{code}"}}}}}}"#
+            )
+        };
+        for code in [
+            "enforced_spend_limit_reached",
+            "contract_spend_limit_reached",
+        ] {
+            assert_eq!(found(429, &[], &body(code)).kind, OpErrorKind::SpendLimit);
+            assert_eq!(found(400, &[], &body(code)).kind, OpErrorKind::SpendLimit);
+        }
+        assert_eq!(
+            found(429, &[], &body("ramp_limit_exceeded")).kind,
+            OpErrorKind::RateLimited
+        );
+    }
+
+    #[test]
+    fn waits_are_read_in_all_their_forms() {
+        const NOW: (&str, &str) = ("date", "Sat, 21 Nov 2026 04:00:00 GMT");
+        let wait = |pairs: &[(&'static str, &'static str)]| found(429, pairs, "").retry_after_ms;
+        assert_eq!(wait(&[("retry-after", "7")]), Some(7_000));
+        assert_eq!(wait(&[("retry-after", "0.25"), NOW]), Some(250));
+        assert_eq!(
+            wait(&[("retry-after-ms", "1500"), ("retry-after", "7")]),
+            Some(1_500)
+        );
+        assert_eq!(
+            wait(&[("retry-after", "Sat, 21 Nov 2026 04:02:00 GMT"), NOW]),
+            Some(120_000)
+        );
+        assert_eq!(wait(&[("retry-after", "0")]), None);
+        assert_eq!(wait(&[("retry-after", "soon")]), None);
+        let resets = [
+            NOW,
+            ("anthropic-ratelimit-requests-remaining", "12"),
+            ("anthropic-ratelimit-requests-reset", "2026-11-21T04:00:01Z"),
+            ("anthropic-ratelimit-input-tokens-remaining", "0"),
+            (
+                "anthropic-ratelimit-input-tokens-reset",
+                "2026-11-21T04:00:30Z",
+            ),
+        ];
+        assert_eq!(wait(&resets), Some(30_000));
+        assert_eq!(wait(&resets[..3]), Some(1_000));
+    }
+
+    #[test]
+    fn the_server_may_say_whether_to_try_again() {
+        assert_eq!(
+            found(500, &[("x-should-retry", "false")], "").kind,
+            OpErrorKind::BadRequest
+        );
+        assert_eq!(
+            found(400, &[("x-should-retry", "true")], "").kind,
+            OpErrorKind::Server
+        );
+        assert_eq!(
+            found(401, &[("x-should-retry", "true")], "").kind,
+            OpErrorKind::Auth
+        );
+    }
+
+    #[test]
+    fn words_name_the_endpoint_and_the_request() {
+        let error = found(
+            400,
+            &[("request-id", "req_1")],
+            r#"{"error":{"type":"invalid_request_error","message":"too\nlong"}}"#,
+        );
+        assert_eq!(
+            error.message,
+            "http://here answered 400: too long (invalid_request_error) [request req_1]"
+        );
+    }
+}
