@@ -61,7 +61,7 @@ pub(super) struct Keep {
     deadline: Option<Instant>,
     lonely_since: Option<Instant>,
     drain_until: Option<Instant>,
-    reported_at: Option<Instant>,
+    reported_at: Instant,
     /// What clients know the spools hold.
     reported: Progress,
     /// To be answered when the tree is gone.
@@ -110,7 +110,7 @@ impl Keep {
             next_token: 0,
             buffer: vec![0; 64 * 1024],
             drain_until: None,
-            reported_at: None,
+            reported_at: now,
             reported: Progress::default(),
             waiting_for_end: Vec::new(),
         };
@@ -136,12 +136,10 @@ impl Keep {
     }
 
     fn wait(&self) -> Vec<Source> {
-        let mut sources = vec![Source::Deaths, Source::Listener];
-        let mut fds = vec![
-            PollFd::from_borrowed_fd(self.tree.source(), PollFlags::IN),
-            PollFd::new(&self.listener, PollFlags::IN),
-        ];
+        let mut sources = vec![Source::Listener];
+        let mut fds = vec![PollFd::new(&self.listener, PollFlags::IN)];
         let optional = [
+            (Source::Deaths, self.tree.source(), PollFlags::IN),
             (Source::Out, self.out.source(), PollFlags::IN),
             (Source::Err, self.err.source(), PollFlags::IN),
             (Source::Stdin, self.stdin.waiting(), PollFlags::OUT),
@@ -323,10 +321,7 @@ impl Keep {
 
     fn report_at(&self) -> Option<Instant> {
         let due = self.reported != self.progress();
-        due.then(|| {
-            self.reported_at
-                .map_or_else(Instant::now, |at| at + REPORT_EVERY)
-        })
+        due.then_some(self.reported_at + REPORT_EVERY)
     }
 
     fn next_tick(&self) -> Option<Instant> {
@@ -359,7 +354,7 @@ impl Keep {
             }
         }
         if self.report_at().is_some_and(|at| now >= at) {
-            self.reported_at = Some(now);
+            self.reported_at = now;
             self.report();
         }
     }

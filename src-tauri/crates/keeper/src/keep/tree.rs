@@ -69,9 +69,9 @@ impl Tree {
         })
     }
 
-    /// Readable when somebody died.
-    pub(super) fn source(&self) -> BorrowedFd<'_> {
-        self.deaths.edge.as_fd()
+    /// Readable when somebody died; None when nobody is left to die.
+    pub(super) fn source(&self) -> Option<BorrowedFd<'_>> {
+        (!self.empty).then(|| self.deaths.edge.as_fd())
     }
 
     pub(super) fn is_empty(&self) -> bool {
