@@ -1,1 +1,44 @@
-//! store
+//! Where runs live: the journal, the blobs it refers to, and the rows folded
+//! from it. Nothing outside this crate knows how they are kept.
+//!
+//! A write is acknowledged only after it is durable. Everything about runs other
+//! than events and blobs is a projection, updated in the same transaction as the
+//! events it follows from, and [`doctor`] checks that it does.
+
+mod anchor;
+mod append;
+mod backup;
+mod blobs;
+mod chain;
+mod checkpoints;
+mod connect;
+mod decisions;
+mod doctor;
+mod error;
+mod journal;
+mod ledger;
+mod messages;
+mod open;
+mod ops;
+mod ownership;
+mod payload;
+mod projection;
+mod reviews;
+mod runs;
+mod settings;
+mod snapshots;
+mod store;
+mod writer;
+
+pub use append::{Append, Appended};
+pub use backup::{BackupInfo, restore};
+pub use doctor::{Check, Report, doctor};
+pub use error::{AppendError, BackupError, OpenError, ReadError, WriteError};
+pub use journal::Stored;
+pub use ledger::{GroupBy, LedgerFilter, LedgerRow, LedgerTotals};
+pub use ops::OpRow;
+pub use ownership::{OwnedBy, Ownership};
+pub use reviews::{ReviewFilter, ReviewRow, ReviewStatus};
+pub use runs::{PastRun, RunFilter, RunRow};
+pub use settings::{BackendRow, PauseRow};
+pub use store::{Broken, Store, StoreConfig};

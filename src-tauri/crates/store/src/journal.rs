@@ -1,0 +1,231 @@
+//! Events as rows.
+
+use domain::{BlobRef, Entry, Event, RunId, Timestamp};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, SqliteConnection};
+use uuid::Uuid;
+
+use crate::chain::{Hash, Link, name_bytes, to_hash};
+use crate::error::ReadError;
+use crate::{blobs, payload};
+
+/// An event in its run's journal and in the order of all runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// Position among all events of all runs: what a cursor points at.
+    pub gseq: u64,
+    /// Whose.
+    pub run: RunId,
+    /// The event in its place.
+    pub entry: Entry,
+}
+
+/// Where an event goes.
+#[derive(Clone, Copy)]
+pub(crate) struct Place {
+    pub(crate) gseq: u64,
+    pub(crate) key: i64,
+    pub(crate) run: RunId,
+    pub(crate) epoch: i64,
+    pub(crate) prev: Hash,
+}
+
+/// Appends an event and returns its hash. Every blob it names must be stored.
+pub(crate) async fn insert(
+    conn: &mut SqliteConnection,
+    place: Place,
+    entry: &Entry,
+) -> Result<Hash, crate::AppendError> {
+    let mut first_id = None;
+    let names = entry.event.blobs();
+    for name in &names {
+        let id = blobs::id_of(conn, name).await?;
+        let id = id.ok_or_else(|| crate::AppendError::MissingBlob((*name).clone()))?;
+        first_id.get_or_insert(id);
+    }
+    let first_name = names.first().and_then(|name| name_bytes(name));
+    let (kind, json) = entry.event.to_parts();
+    let op = entry.event.op().map(|op| op.0);
+    let hash = Link {
+        run: place.run,
+        seq: entry.seq,
+        epoch: place.epoch,
+        kind: &kind,
+        op,
+        at: entry.at.0,
+        payload: &json,
+        blob: first_name.as_ref().map(|h| &h[..]),
+    }
+    .after(&place.prev);
+    sqlx::query(
+        "INSERT INTO event (gseq, run, seq, epoch, kind, op, at, payload, blob, prev_hash, hash)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(place.gseq as i64)
+    .bind(place.key)
+    .bind(entry.seq as i64)
+    .bind(place.epoch)
+    .bind(kind)
+    .bind(op)
+    .bind(entry.at.0)
+    .bind(payload::encode(&json))
+    .bind(first_id)
+    .bind(&place.prev[..])
+    .bind(&hash[..])
+    .execute(conn)
+    .await?;
+    Ok(hash)
+}
+
+/// An event as it was read, with what its hash was made of.
+pub(crate) struct EventRow {
+    pub(crate) stored: Stored,
+    pub(crate) prev: Hash,
+    pub(crate) hash: Hash,
+    sound: bool,
+}
+
+impl EventRow {
+    fn parse(row: &SqliteRow) -> Result<Self, ReadError> {
+        let damaged = |what: &str| ReadError::Damaged(format!("an event's {what} is unreadable"));
+        let id = Uuid::from_slice(row.try_get("id")?).map_err(|_| damaged("run"))?;
+        let hash_of = |column: &str| -> Result<Hash, ReadError> {
+            to_hash(row.try_get(column)?).ok_or_else(|| damaged(column))
+        };
+        let (prev, hash) = (hash_of("prev_hash")?, hash_of("hash")?);
+        let kind: String = row.try_get("kind")?;
+        let json = payload::decode(row.try_get("payload")?)?;
+        let seq = row.try_get::<i64, _>("seq")? as u64;
+        let at: i64 = row.try_get("at")?;
+        let found = Link {
+            run: RunId(id),
+            seq,
+            epoch: row.try_get("epoch")?,
+            kind: &kind,
+            op: row.try_get("op")?,
+            at,
+            payload: &json,
+            blob: row.try_get::<Option<&[u8]>, _>("blob_hash")?,
+        }
+        .after(&prev);
+        let event =
+            Event::from_parts(&kind, &json).map_err(|e| ReadError::Damaged(e.to_string()))?;
+        Ok(Self {
+            stored: Stored {
+                gseq: row.try_get::<i64, _>("gseq")? as u64,
+                run: RunId(id),
+                entry: Entry {
+                    seq,
+                    at: Timestamp(at),
+                    event,
+                },
+            },
+            prev,
+            hash,
+            sound: found == hash,
+        })
+    }
+
+    /// Whether it is what was recorded, and follows the event with hash `prev`.
+    pub(crate) fn verify(&self, prev: &Hash) -> Result<(), ReadError> {
+        if self.sound && self.prev == *prev {
+            return Ok(());
+        }
+        Err(ReadError::Damaged(format!(
+            "event {} of run {} is not what was recorded",
+            self.stored.entry.seq, self.stored.run
+        )))
+    }
+}
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT e.gseq, r.id, e.seq, e.epoch, e.kind, e.op, e.at, e.payload, b.hash AS blob_hash,
+                    e.prev_hash, e.hash
+             FROM event e JOIN run r ON r.key = e.run LEFT JOIN blob b ON b.id = e.blob ",
+            $rest
+        )
+    };
+}
+
+fn parse_all(rows: &[SqliteRow]) -> Result<Vec<EventRow>, ReadError> {
+    rows.iter().map(EventRow::parse).collect()
+}
+
+/// A run's events from a position on.
+pub(crate) async fn of_run(
+    conn: &mut SqliteConnection,
+    run: RunId,
+    from_seq: u64,
+    limit: u32,
+) -> Result<Vec<EventRow>, ReadError> {
+    let rows = sqlx::query(select!(
+        "WHERE e.run = (SELECT key FROM run WHERE id = ?) AND e.seq >= ? ORDER BY e.seq LIMIT ?"
+    ))
+    .bind(&run.0.as_bytes()[..])
+    .bind(from_seq as i64)
+    .bind(limit)
+    .fetch_all(conn)
+    .await?;
+    parse_all(&rows)
+}
+
+/// All runs' events after a global position.
+pub(crate) async fn after(
+    conn: &mut SqliteConnection,
+    gseq: u64,
+    limit: u32,
+) -> Result<Vec<EventRow>, ReadError> {
+    let rows = sqlx::query(select!("WHERE e.gseq > ? ORDER BY e.gseq LIMIT ?"))
+        .bind(gseq as i64)
+        .bind(limit)
+        .fetch_all(conn)
+        .await?;
+    parse_all(&rows)
+}
+
+/// One run's events after a global position.
+pub(crate) async fn of_run_after(
+    conn: &mut SqliteConnection,
+    run: RunId,
+    gseq: u64,
+    limit: u32,
+) -> Result<Vec<EventRow>, ReadError> {
+    let rows = sqlx::query(select!(
+        "WHERE e.run = (SELECT key FROM run WHERE id = ?) AND +e.gseq > ? ORDER BY e.seq LIMIT ?"
+    ))
+    .bind(&run.0.as_bytes()[..])
+    .bind(gseq as i64)
+    .bind(limit)
+    .fetch_all(conn)
+    .await?;
+    parse_all(&rows)
+}
+
+/// The event at a global position.
+pub(crate) async fn at(
+    conn: &mut SqliteConnection,
+    gseq: u64,
+) -> Result<Option<EventRow>, ReadError> {
+    let row = sqlx::query(select!("WHERE e.gseq = ?"))
+        .bind(gseq as i64)
+        .fetch_optional(conn)
+        .await?;
+    row.as_ref().map(EventRow::parse).transpose()
+}
+
+/// The newest global position, 0 when there is no event.
+pub(crate) async fn last_gseq(conn: &mut SqliteConnection) -> Result<u64, sqlx::Error> {
+    let last: Option<i64> = sqlx::query_scalar("SELECT max(gseq) FROM event")
+        .fetch_one(conn)
+        .await?;
+    Ok(last.unwrap_or(0) as u64)
+}
+
+/// A blob's name from its stored hash.
+pub(crate) fn name_of(hash: &[u8]) -> Result<BlobRef, ReadError> {
+    let hash = to_hash(hash)
+        .ok_or_else(|| ReadError::Damaged("a content's name is unreadable".to_owned()))?;
+    Ok(BlobRef(blake3::Hash::from_bytes(hash).to_hex().to_string()))
+}

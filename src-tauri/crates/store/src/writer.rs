@@ -1,0 +1,304 @@
+//! The one task that writes. Requests that wait together are recorded together:
+//! one transaction, a savepoint each, one commit, and only then the answers.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::{Clock, RunId};
+use sqlx::{Connection, SqliteConnection};
+use tokio::sync::{mpsc, oneshot, watch};
+use uuid::Uuid;
+
+use crate::anchor::{Anchor, Mark};
+use crate::append::{self, Append, Appended, Context, Staged};
+use crate::blobs::Prepared;
+use crate::error::{AppendError, WriteError, is_full};
+use crate::settings::Put;
+use crate::store::{Broken, Cache};
+
+/// Requests recorded in one commit, at most.
+const BATCH: usize = 256;
+
+/// How old the durable anchor may be while there is work.
+const ANCHOR_EVERY: Duration = Duration::from_secs(1);
+
+type Answer<T, E> = oneshot::Sender<Result<T, E>>;
+
+/// What the writer is asked.
+pub(crate) enum Job {
+    Append {
+        appends: Vec<Append>,
+        blobs: Vec<Prepared>,
+        answer: Answer<Vec<Appended>, AppendError>,
+    },
+    Put {
+        put: Put,
+        answer: Answer<(), WriteError>,
+    },
+    Close {
+        answer: oneshot::Sender<()>,
+    },
+}
+
+/// An answer held back until the commit.
+enum Held {
+    Append(Answer<Vec<Appended>, AppendError>, Vec<Appended>),
+    Put(Answer<(), WriteError>),
+}
+
+impl Held {
+    fn give(self, outcome: &Result<(), WriteError>) {
+        match self {
+            Self::Append(answer, done) => {
+                let _ = answer.send(outcome.clone().map(|()| done).map_err(AppendError::Write));
+            }
+            Self::Put(answer) => {
+                let _ = answer.send(outcome.clone());
+            }
+        }
+    }
+}
+
+/// The writer's own state.
+pub(crate) struct Writer {
+    pub(crate) conn: SqliteConnection,
+    pub(crate) home: PathBuf,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) store: Uuid,
+    pub(crate) epoch: i64,
+    pub(crate) gseq: u64,
+    pub(crate) anchor: Anchor,
+    pub(crate) cache: Arc<Cache>,
+    pub(crate) moved: watch::Sender<u64>,
+    pub(crate) broken: watch::Sender<Option<Broken>>,
+}
+
+impl Writer {
+    /// Writes until every handle is gone or it is told to close.
+    pub(crate) async fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
+        let mut synced = tokio::time::Instant::now();
+        loop {
+            let job = if self.anchor.is_dirty() {
+                match tokio::time::timeout_at(synced + ANCHOR_EVERY, jobs.recv()).await {
+                    Ok(job) => job,
+                    Err(_) => {
+                        self.sync_anchor();
+                        synced = tokio::time::Instant::now();
+                        continue;
+                    }
+                }
+            } else {
+                jobs.recv().await
+            };
+            let Some(job) = job else { break };
+            let mut batch = vec![job];
+            while batch.len() < BATCH {
+                let Ok(job) = jobs.try_recv() else { break };
+                batch.push(job);
+            }
+            if let Some(closed) = self.record(batch).await {
+                jobs.close();
+                self.finish().await;
+                let _ = closed.send(());
+                return;
+            }
+            if synced.elapsed() >= ANCHOR_EVERY {
+                self.sync_anchor();
+                synced = tokio::time::Instant::now();
+            }
+        }
+        self.finish().await;
+    }
+
+    /// Leaves a short journal file and a durable anchor behind.
+    async fn finish(mut self) {
+        self.sync_anchor();
+        if self.broken.borrow().is_none() {
+            let _ = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
+                .execute(&mut self.conn)
+                .await;
+        }
+        let _ = self.conn.close().await;
+    }
+
+    fn sync_anchor(&mut self) {
+        if let Err(error) = self.anchor.sync() {
+            tracing::error!(%error, "the anchor could not be made durable");
+        }
+    }
+
+    /// Records a batch. Returns the one who asked to close, if anyone did.
+    async fn record(&mut self, batch: Vec<Job>) -> Option<oneshot::Sender<()>> {
+        let mut closing = None;
+        let mut held = Vec::with_capacity(batch.len());
+        let mut staged = Staged {
+            folds: Default::default(),
+            gseq: self.gseq,
+            last: None,
+        };
+        let mut outcome = self.begin().await;
+        for job in batch {
+            match job {
+                Job::Close { answer } => closing = Some(answer),
+                job => outcome = self.one(job, outcome, &mut staged, &mut held).await,
+            }
+        }
+        if outcome.is_ok() {
+            faults::crash_point("store.before_commit");
+            outcome = self.commit().await;
+        }
+        match &outcome {
+            Ok(()) => {
+                faults::crash_point("store.committed");
+                self.publish(staged);
+            }
+            Err(error) => {
+                if !matches!(error, WriteError::Broken(_)) {
+                    let _ = sqlx::query("ROLLBACK").execute(&mut self.conn).await;
+                }
+                self.note_failure(error);
+            }
+        }
+        for answer in held {
+            answer.give(&outcome);
+        }
+        closing
+    }
+
+    async fn begin(&mut self) -> Result<(), WriteError> {
+        if let Some(broken) = self.broken.borrow().clone() {
+            return Err(broken.into());
+        }
+        sqlx::query("BEGIN IMMEDIATE")
+            .execute(&mut self.conn)
+            .await?;
+        faults::crash_point("store.batch_begun");
+        let epoch: String = sqlx::query_scalar("SELECT value FROM meta WHERE name = 'epoch'")
+            .fetch_one(&mut self.conn)
+            .await?;
+        if epoch != self.epoch.to_string() && !faults::sabotaged("no_fencing") {
+            return Err(WriteError::Fenced);
+        }
+        Ok(())
+    }
+
+    /// Records one request behind its own savepoint. A request that is refused is
+    /// answered at once and hurts no other; a failure of the store fails them all.
+    async fn one(
+        &mut self,
+        job: Job,
+        outcome: Result<(), WriteError>,
+        staged: &mut Staged,
+        held: &mut Vec<Held>,
+    ) -> Result<(), WriteError> {
+        match job {
+            Job::Append {
+                appends,
+                blobs,
+                answer,
+            } => {
+                if outcome.is_err() {
+                    held.push(Held::Append(answer, Vec::new()));
+                    return outcome;
+                }
+                match self.append(&appends, &blobs, staged).await {
+                    Ok(done) => held.push(Held::Append(answer, done)),
+                    Err(AppendError::Write(error)) => {
+                        held.push(Held::Append(answer, Vec::new()));
+                        return Err(error);
+                    }
+                    Err(refused) => {
+                        let _ = answer.send(Err(refused));
+                    }
+                }
+            }
+            Job::Put { put, answer } => {
+                held.push(Held::Put(answer));
+                if outcome.is_ok() {
+                    put.apply(&mut self.conn).await?;
+                }
+                return outcome;
+            }
+            Job::Close { .. } => {}
+        }
+        Ok(())
+    }
+
+    async fn append(
+        &mut self,
+        appends: &[Append],
+        blobs: &[Prepared],
+        staged: &mut Staged,
+    ) -> Result<Vec<Appended>, AppendError> {
+        sqlx::query("SAVEPOINT request")
+            .execute(&mut self.conn)
+            .await?;
+        let context = Context {
+            home: &self.home,
+            epoch: self.epoch,
+            now: self.clock.now(),
+        };
+        let known = |run: RunId| self.cache.get(run);
+        let done = append::write(&mut self.conn, &context, staged, known, (appends, blobs)).await;
+        if matches!(&done, Err(error) if !matches!(error, AppendError::Write(_))) {
+            sqlx::query("ROLLBACK TO request")
+                .execute(&mut self.conn)
+                .await?;
+        }
+        if !matches!(&done, Err(AppendError::Write(_))) {
+            sqlx::query("RELEASE request")
+                .execute(&mut self.conn)
+                .await?;
+        }
+        done
+    }
+
+    /// Commits. Without space nothing was recorded and the store is as before;
+    /// after any other failure nobody can say what is durable.
+    async fn commit(&mut self) -> Result<(), WriteError> {
+        match sqlx::query("COMMIT").execute(&mut self.conn).await {
+            Ok(_) => Ok(()),
+            Err(error) if is_full(&error) => Err(WriteError::DiskFull),
+            Err(error) => Err(WriteError::Broken(error.to_string())),
+        }
+    }
+
+    /// Makes what is durable visible.
+    fn publish(&mut self, staged: Staged) {
+        self.cache.put(staged.folds);
+        if staged.gseq == self.gseq {
+            return;
+        }
+        self.gseq = staged.gseq;
+        if let Some((run, seq, hash)) = staged.last {
+            let mark = Mark {
+                store: self.store,
+                gseq: self.gseq,
+                run,
+                seq,
+                hash,
+            };
+            if let Err(error) = self.anchor.write(mark) {
+                tracing::error!(%error, "the anchor could not be written");
+            }
+        }
+        self.moved.send_replace(self.gseq);
+    }
+
+    fn note_failure(&mut self, error: &WriteError) {
+        let broken = match error {
+            WriteError::Fenced => Broken::Fenced,
+            WriteError::Broken(why) => Broken::Failed(why.clone()),
+            _ => return,
+        };
+        self.broken.send_if_modified(|state| {
+            let is_new = state.is_none();
+            if is_new {
+                tracing::error!(%broken, "the store can no longer be written");
+                *state = Some(broken);
+            }
+            is_new
+        });
+    }
+}

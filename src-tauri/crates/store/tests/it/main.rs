@@ -1,0 +1,8 @@
+//! The store from outside: what is acknowledged stays, what is damaged is seen.
+
+#![allow(clippy::unwrap_used, clippy::print_stderr)] // A test stops at the first surprise.
+
+mod damage;
+mod growth;
+mod home;
+mod recording;
