@@ -109,15 +109,9 @@ fn begin(dir: &Path) -> io::Result<Begun> {
     let (gate, early) = gate(&listener, forked.id)?;
     state.child = Some(forked.id);
     record::write(&dir, STATE, &state)?;
-    let outcome = let_go(gate)?;
-    faults::crash_point("keeper.spawned");
-
-    if let Some(failure) = outcome {
-        record::write(&dir, EXIT, &never_ran(&state, failure.clone()))?;
-        let _ = fs::remove_file(&spec.socket);
-        return Ok(Begun::Refused(failure));
-    }
-    serve::Keep::new(serve::Parts {
+    // Whatever can fail has to fail before the gate opens.
+    let (folder, socket, begun) = (dir.clone(), spec.socket.clone(), state.clone());
+    let parts = serve::Parts {
         dir,
         spec,
         state,
@@ -125,8 +119,17 @@ fn begin(dir: &Path) -> io::Result<Begun> {
         listener,
         forked,
         early,
-    })
-    .map(|keep| Begun::Running(Box::new(keep)))
+    };
+    let keep = Box::new(serve::Keep::new(parts)?);
+    let outcome = let_go(gate)?;
+    faults::crash_point("keeper.spawned");
+
+    let Some(failure) = outcome else {
+        return Ok(Begun::Running(keep));
+    };
+    record::write(&folder, EXIT, &never_ran(&begun, failure.clone()))?;
+    let _ = fs::remove_file(socket);
+    Ok(Begun::Refused(failure))
 }
 
 /// Takes the folder for this process, for good: a folder is used once.
@@ -256,7 +259,8 @@ fn gate(listener: &UnixListener, child: ProcessId) -> io::Result<(UnixStream, Ve
 fn let_go(mut gate: UnixStream) -> io::Result<Option<StartFailure>> {
     gate.write_all(b"g")?;
     let mut answer = Vec::new();
-    gate.read_to_end(&mut answer)?;
+    // An error here comes after the gate opened: the child counts as begun.
+    let _ = gate.read_to_end(&mut answer);
     if answer.is_empty() {
         return Ok(None);
     }
