@@ -30,13 +30,35 @@ impl Worker {
             Some(op) => (run, op.clone()),
             None => self.record_agent_call(&call).await?,
         };
-        self.changed.store(true, std::sync::atomic::Ordering::SeqCst);
-        let request = self.agent_request(&run, &op, &call, key, heard, if living.is_some() { Adopt::Living } else { Adopt::No }).await?;
-        let host = RunHost::new(self);
+        self.changed
+            .store(true, std::sync::atomic::Ordering::SeqCst);
+        let request = self
+            .agent_request(
+                &run,
+                &op,
+                &call,
+                key,
+                heard,
+                if living.is_some() {
+                    Adopt::Living
+                } else {
+                    Adopt::No
+                },
+            )
+            .await?;
+        let host = RunHost::new(
+            self,
+            request
+                .agent
+                .as_ref()
+                .map(|a| a.known_calls.clone())
+                .unwrap_or_default(),
+        );
         match call.driver.turn(request, &host).await {
             Ok(turn) => {
                 self.close_agent_calls(&op).await?;
-                self.record_answer(&self.journal.load().await?, &op, &call, turn).await
+                self.record_answer(&self.journal.load().await?, &op, &call, turn)
+                    .await
             }
             Err(error) => self.agent_failed(&op, &call, error).await,
         }
@@ -48,24 +70,42 @@ impl Worker {
             // Coming back with nothing new to say: a prompt is needed all the same.
             let mut batch = Batch::default();
             let text = batch.blob("Your work was interrupted. Look at where you were, and go on.");
-            batch.push(Event::MessageAdded { origin: domain::MessageOrigin::Briefing, text });
+            batch.push(Event::MessageAdded {
+                origin: domain::MessageOrigin::Briefing,
+                text,
+            });
             run = self.journal.append(batch).await?;
         }
         let mut batch = Batch::default();
-        let open = run.open_ops.values().find(|op| op.kind == OpKind::Model && op.state == OpState::Intended);
+        let open = run
+            .open_ops
+            .values()
+            .find(|op| op.kind == OpKind::Model && op.state == OpState::Intended);
         let op = match open {
             Some(op) => op.clone(),
             None => {
                 let op = self.new_call(&run, call, domain::NanoUsd::ZERO, &mut batch);
                 let request = self.request_of(&run, call, &op);
                 batch.push(Event::StepStarted { step: op.step });
-                batch.push(crate::ops::intended(&op, crate::policy::model_call(), Some(request)));
+                batch.push(crate::ops::intended(
+                    &op,
+                    crate::policy::model_call(),
+                    Some(request),
+                ));
                 op
             }
         };
-        batch.push(Event::OpStarted { op: op.id, keeper: Some(keeper_name(run.id, &op)), plan: None });
+        batch.push(Event::OpStarted {
+            op: op.id,
+            keeper: Some(keeper_name(run.id, &op)),
+            plan: None,
+        });
         let run = self.journal.append(batch).await?;
-        let op = run.open_ops.get(&op.id).cloned().ok_or_else(|| Halt::Superseded("the turn is not open".to_owned()))?;
+        let op = run
+            .open_ops
+            .get(&op.id)
+            .cloned()
+            .ok_or_else(|| Halt::Superseded("the turn is not open".to_owned()))?;
         Ok((run, op))
     }
 
@@ -80,14 +120,17 @@ impl Worker {
     ) -> Result<TurnRequest, Halt> {
         let keeper = op.keeper.clone().unwrap_or_default();
         let dir = self.core.keeper_dir(&keeper);
-        let command = call.backend.command_line().map_err(|e| Halt::Store(e.to_string()))?;
+        let command = call
+            .backend
+            .command_line()
+            .map_err(|e| Halt::Store(e.to_string()))?;
         let mut env = self.core.parts.base_env.clone();
         if let Some(url) = &call.backend.base_url {
             env.push(("ANTHROPIC_BASE_URL".to_owned(), url.clone()));
         }
         let mut conversation = self.conversation.lock().await;
         conversation.catch_up(&self.journal, run).await?;
-        let known_calls = self.core.store().observed_calls(run.id).await?;
+        let known_calls = self.journal.call_ids().await?;
         Ok(TurnRequest {
             model: call.model.clone(),
             frame: self.frame(run, call),
@@ -97,7 +140,11 @@ impl Worker {
             silence_ms: self.core.settings().silence_ms,
             cancel: self.control.kill.clone(),
             agent: Some(AgentContext {
-                cwd: run.workspace.as_ref().map(|w| PathBuf::from(&w.path)).unwrap_or_default(),
+                cwd: run
+                    .workspace
+                    .as_ref()
+                    .map(|w| PathBuf::from(&w.path))
+                    .unwrap_or_default(),
                 env,
                 command,
                 longhaul: self.core.parts.longhaul.clone(),
@@ -116,31 +163,59 @@ impl Worker {
         let mut batch = Batch::default();
         for op in run.open_ops.values().filter(|op| op.id != turn.id) {
             if let Some(review) = op.review {
-                batch.push(Event::ReviewWithdrawn { review, why: "the agent's turn is over".to_owned() });
+                batch.push(Event::ReviewWithdrawn {
+                    review,
+                    why: "the agent's turn is over".to_owned(),
+                });
             }
             let error = OpError {
                 kind: OpErrorKind::Agent,
                 message: "the agent ended its turn without a result of this call".to_owned(),
                 retry_at: None,
             };
-            batch.push(Event::OpFailed { op: op.id, error, result: None, charge: None });
+            batch.push(Event::OpFailed {
+                op: op.id,
+                error,
+                result: None,
+                charge: None,
+            });
         }
-        if batch.events.is_empty() { Ok(()) } else { self.journal.append(batch).await.map(|_| ()) }
+        if batch.events.is_empty() {
+            Ok(())
+        } else {
+            self.journal.append(batch).await.map(|_| ())
+        }
     }
 
     async fn agent_failed(&self, op: &Op, call: &Call, error: TurnError) -> Result<Run, Halt> {
         if error.kind == OpErrorKind::Cancelled && self.control.detach.is_cancelled() {
             return Err(Halt::Stopped); // the agent's keeper lives on
         }
-        let words = self.core.redact(&format!("{}: {}", call.backend.name, error.message));
+        let words = self
+            .core
+            .redact(&format!("{}: {}", call.backend.name, error.message));
         let run = self.journal.load().await?;
-        let op_error = OpError { kind: error.kind, message: words.clone(), retry_at: None };
+        let op_error = OpError {
+            kind: error.kind,
+            message: words.clone(),
+            retry_at: None,
+        };
         if error.kind == OpErrorKind::Auth {
-            let retried = Event::OpRetried { op: op.id, error: op_error, next_at: self.core.now(), charge: None };
+            let retried = Event::OpRetried {
+                op: op.id,
+                error: op_error,
+                next_at: self.core.now(),
+                charge: None,
+            };
             self.mark_refused(&call.backend).await;
             return self.journal.append(Batch::of(retried)).await;
         }
-        let failed = Event::OpFailed { op: op.id, error: op_error, result: None, charge: None };
+        let failed = Event::OpFailed {
+            op: op.id,
+            error: op_error,
+            result: None,
+            charge: None,
+        };
         self.journal.append(Batch::of(failed)).await?;
         match error.kind {
             OpErrorKind::Cancelled => Err(Halt::Stopped),
@@ -153,8 +228,14 @@ impl Worker {
                 };
                 self.journal.append(Batch::of(event)).await
             }
-            OpErrorKind::SpendLimit => self.switch_or_fail(&run, FailCause::SpendLimit, words).await,
-            OpErrorKind::BadRequest => self.switch_or_fail(&run, FailCause::BadRequest, words).await,
+            OpErrorKind::SpendLimit => {
+                self.switch_or_fail(&run, FailCause::SpendLimit, words)
+                    .await
+            }
+            OpErrorKind::BadRequest => {
+                self.switch_or_fail(&run, FailCause::BadRequest, words)
+                    .await
+            }
             OpErrorKind::Refused => self.fail(FailCause::Refused, words).await,
             _ => self.switch_or_fail(&run, FailCause::Agent, words).await,
         }
@@ -171,5 +252,7 @@ enum Adopt {
 }
 
 fn living_turn(run: &Run) -> Option<&Op> {
-    run.open_ops.values().find(|op| op.kind == OpKind::Model && op.state == OpState::Started && op.keeper.is_some())
+    run.open_ops
+        .values()
+        .find(|op| op.kind == OpKind::Model && op.state == OpState::Started && op.keeper.is_some())
 }

@@ -2,7 +2,9 @@
 //! intents of everything it asks for. No crash can fall between them.
 
 use agents::{Stop, Turn};
-use domain::{Event, FailCause, MessageOrigin, Op, OpError, OpErrorKind, OpId, OpOutcome, Run};
+use domain::{
+    BlobRef, Event, FailCause, MessageOrigin, Op, OpError, OpErrorKind, OpId, OpOutcome, Run,
+};
 
 use crate::journal::{Batch, Halt};
 use crate::ops::IntentOf;
@@ -13,7 +15,13 @@ use crate::worker::Worker;
 const MAX_CONTINUES: u32 = 3;
 
 impl Worker {
-    pub(crate) async fn record_answer(&self, run: &Run, op: &Op, call: &Call, turn: Turn) -> Result<Run, Halt> {
+    pub(crate) async fn record_answer(
+        &self,
+        run: &Run,
+        op: &Op,
+        call: &Call,
+        turn: Turn,
+    ) -> Result<Run, Halt> {
         let mut batch = Batch::default();
         let content = batch.blob(turn.content.clone());
         let charge = match (&turn.usage, &turn.charge) {
@@ -29,7 +37,10 @@ impl Worker {
             charge: charge.map(Box::new),
             stop: Some(turn.stop.word().to_owned()),
         });
-        let answer_only = Batch { events: batch.events.clone(), blobs: batch.blobs.clone() };
+        let answer_only = Batch {
+            events: batch.events.clone(),
+            blobs: batch.blobs.clone(),
+        };
         self.add_intents(run, op, &turn, &mut batch).await?;
         self.add_continuation(run, &turn, &mut batch);
         faults::crash_point("engine.before_answer");
@@ -43,21 +54,34 @@ impl Worker {
         match turn.stop {
             Stop::Refusal(category) => {
                 let kind = category.map(|c| format!(" ({c})")).unwrap_or_default();
-                self.fail(FailCause::Refused, format!("{} declined the task{kind}", turn.model)).await
+                self.fail(
+                    FailCause::Refused,
+                    format!("{} declined the task{kind}", turn.model),
+                )
+                .await
             }
             Stop::ContextFull => {
-                self.fail(FailCause::BadRequest, format!("the context window of {} is full", turn.model)).await
+                self.fail(
+                    FailCause::BadRequest,
+                    format!("the context window of {} is full", turn.model),
+                )
+                .await
             }
             _ => Ok(run),
         }
     }
 
-    async fn add_intents(&self, run: &Run, op: &Op, turn: &Turn, batch: &mut Batch) -> Result<(), Halt> {
+    async fn add_intents(
+        &self,
+        run: &Run,
+        op: &Op,
+        turn: &Turn,
+        batch: &mut Batch,
+    ) -> Result<(), Halt> {
         let mut repeats = self.repeats(run).await?;
         for (index, call) in turn.calls.iter().enumerate() {
-            let digest = domain::Digest::of(&call.name, call.input.as_bytes());
-            let repeated = repeats.add(digest);
             let args = batch.blob(call.input.clone());
+            let repeated = repeats.add(call.name.clone(), args.clone());
             let id = OpId(run.ops_recorded + 1 + u32::try_from(index).unwrap_or(u32::MAX));
             let intent = IntentOf {
                 run,
@@ -75,13 +99,19 @@ impl Worker {
                 batch.events.extend(intent.after);
             } else {
                 // An answer that was cut off may have left the call's arguments half-written.
-                let result = batch.blob("The answer was cut off before this call was complete; it was not run.");
+                let result = batch
+                    .blob("The answer was cut off before this call was complete; it was not run.");
                 let error = OpError {
                     kind: OpErrorKind::Tool,
                     message: "the answer was cut off before it".to_owned(),
                     retry_at: None,
                 };
-                batch.push(Event::OpFailed { op: id, error, result: Some(result), charge: None });
+                batch.push(Event::OpFailed {
+                    op: id,
+                    error,
+                    result: Some(result),
+                    charge: None,
+                });
             }
         }
         Ok(())
@@ -92,22 +122,34 @@ impl Worker {
         if turn.stop != Stop::MaxTokens || !turn.calls.is_empty() {
             return;
         }
-        if self.continues.fetch_add(1, std::sync::atomic::Ordering::SeqCst) >= MAX_CONTINUES {
+        if self
+            .continues
+            .fetch_add(1, std::sync::atomic::Ordering::SeqCst)
+            >= MAX_CONTINUES
+        {
             tracing::warn!(run = %run.id, "the answer was cut off too often; taking it as it is");
             return;
         }
-        let text = batch.blob("Your answer was cut off by its length limit. Go on exactly where it stopped.");
-        batch.push(Event::MessageAdded { origin: MessageOrigin::Continue, text });
+        let text = batch
+            .blob("Your answer was cut off by its length limit. Go on exactly where it stopped.");
+        batch.push(Event::MessageAdded {
+            origin: MessageOrigin::Continue,
+            text,
+        });
     }
 
     /// How often in a row the newest call was made, from the journal.
     async fn repeats(&self, run: &Run) -> Result<Repeats, Halt> {
         let limit = self.core.settings().loop_limit;
-        let recent = self.core.store().recent_calls(run.id, limit).await?;
+        let recent = self.journal.recent_calls(run, limit).await?;
         let mut repeats = Repeats::default();
         // A person who let the call go on starts the count anew.
         for call in recent {
-            if call.reviewed { repeats = Repeats::default() } else { repeats.add(call.digest); }
+            if call.review.is_some() {
+                repeats = Repeats::default();
+            } else {
+                repeats.add(call.name, call.args);
+            }
         }
         Ok(repeats)
     }
@@ -115,17 +157,18 @@ impl Worker {
 
 #[derive(Default)]
 struct Repeats {
-    last: Option<domain::Digest>,
+    last: Option<(String, BlobRef)>,
     count: usize,
 }
 
 impl Repeats {
     /// Counts a call; returns how often in a row it was made before.
-    fn add(&mut self, digest: domain::Digest) -> usize {
-        if self.last.as_ref() == Some(&digest) {
+    fn add(&mut self, name: String, args: BlobRef) -> usize {
+        let call = Some((name, args));
+        if self.last == call {
             self.count += 1;
         } else {
-            self.last = Some(digest);
+            self.last = call;
             self.count = 1;
         }
         self.count - 1
@@ -138,7 +181,14 @@ fn summary(turn: &Turn) -> String {
         1 => turn.calls[0].name.clone(),
         n => format!("{n} calls"),
     };
-    let text: String = turn.text.lines().next().unwrap_or_default().chars().take(120).collect();
+    let text: String = turn
+        .text
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .chars()
+        .take(120)
+        .collect();
     match (text.is_empty(), calls.is_empty()) {
         (false, _) => text,
         (true, false) => calls,

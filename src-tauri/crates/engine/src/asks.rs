@@ -8,7 +8,14 @@ use crate::ids::new_review_id;
 const DETAIL_LIMIT: usize = 16 * 1024;
 
 /// A review about `run`, still without choices.
-fn ask(run: &Run, kind: ReviewKind, title: String, why: String, detail: String, now: Timestamp) -> Review {
+fn ask(
+    run: &Run,
+    kind: ReviewKind,
+    title: String,
+    why: String,
+    detail: String,
+    now: Timestamp,
+) -> Review {
     Review {
         id: new_review_id(),
         run: run.id,
@@ -40,22 +47,52 @@ fn clip(mut text: String) -> String {
 }
 
 /// May this tool call run?
-pub(crate) fn tool_call(run: &Run, op: &Op, rule: &str, detail: String, kind: ReviewKind, now: Timestamp) -> Review {
-    let mut review = ask(run, kind, format!("{}: {}", op.name, op.summary), rule.to_owned(), detail, now);
+pub(crate) fn tool_call(
+    run: &Run,
+    op: &Op,
+    rule: &str,
+    detail: String,
+    kind: ReviewKind,
+    now: Timestamp,
+) -> Review {
+    let mut review = ask(
+        run,
+        kind,
+        format!("{}: {}", op.name, op.summary),
+        rule.to_owned(),
+        detail,
+        now,
+    );
     review.op = Some(op.id);
     review.digest = Some(op.digest.clone());
     review.detail_blob = (review.detail.len() > DETAIL_LIMIT).then(|| op.args.clone());
     review.choices = vec![
         Choice::new("approve", "Approve", "It runs once, exactly as shown."),
-        Choice::new("reject", "Reject", "It does not run; the agent is told, with your note."),
+        Choice::new(
+            "reject",
+            "Reject",
+            "It does not run; the agent is told, with your note.",
+        ),
     ];
     review
 }
 
 /// The agent asks something.
-pub(crate) fn question(run: &Run, op: &Op, question: &str, options: &[String], now: Timestamp) -> Review {
-    let mut review =
-        ask(run, ReviewKind::Question, first_line(question), "the agent asks".to_owned(), question.to_owned(), now);
+pub(crate) fn question(
+    run: &Run,
+    op: &Op,
+    question: &str,
+    options: &[String],
+    now: Timestamp,
+) -> Review {
+    let mut review = ask(
+        run,
+        ReviewKind::Question,
+        first_line(question),
+        "the agent asks".to_owned(),
+        question.to_owned(),
+        now,
+    );
     review.op = Some(op.id);
     review.digest = Some(op.digest.clone());
     review.choices = options
@@ -67,12 +104,23 @@ pub(crate) fn question(run: &Run, op: &Op, question: &str, options: &[String], n
 
 /// The agent doubts its own plan.
 pub(crate) fn doubt(run: &Run, op: &Op, what: &str, why: &str, now: Timestamp) -> Review {
-    let mut review = ask(run, ReviewKind::Doubt, first_line(what), why.to_owned(), what.to_owned(), now);
+    let mut review = ask(
+        run,
+        ReviewKind::Doubt,
+        first_line(what),
+        why.to_owned(),
+        what.to_owned(),
+        now,
+    );
     review.op = Some(op.id);
     review.digest = Some(op.digest.clone());
     review.choices = vec![
         Choice::new("approve", "Go on", "The agent goes on as it proposes."),
-        Choice::new("reject", "Not like this", "The agent is told not to, with your note."),
+        Choice::new(
+            "reject",
+            "Not like this",
+            "The agent is told not to, with your note.",
+        ),
     ];
     review
 }
@@ -90,9 +138,21 @@ pub(crate) fn in_doubt(run: &Run, op: &Op, evidence: &str, now: Timestamp) -> Re
     review.op = Some(op.id);
     review.digest = Some(op.digest.clone());
     review.choices = vec![
-        Choice::new("happened", "It happened", "It is taken as done; the agent is told so, with the evidence."),
-        Choice::new("again", "Run it again", "It runs a second time, exactly as before."),
-        Choice::new("skip", "Skip it", "It is left; the agent is told that its outcome is unknown."),
+        Choice::new(
+            "happened",
+            "It happened",
+            "It is taken as done; the agent is told so, with the evidence.",
+        ),
+        Choice::new(
+            "again",
+            "Run it again",
+            "It runs a second time, exactly as before.",
+        ),
+        Choice::new(
+            "skip",
+            "Skip it",
+            "It is left; the agent is told that its outcome is unknown.",
+        ),
     ];
     review
 }
@@ -105,8 +165,17 @@ pub(crate) fn budget(run: &Run, limit: BudgetLimit, detail: String, now: Timesta
         BudgetLimit::ToolCalls => "The cap on tool calls is reached",
         BudgetLimit::Time => "The time cap is reached",
     };
-    let mut review = ask(run, ReviewKind::Budget, title.to_owned(), "the task's budget".to_owned(), detail, now);
-    review.choices = more_or_end("The cap is raised (by its first amount, or to what you name) and the run goes on.");
+    let mut review = ask(
+        run,
+        ReviewKind::Budget,
+        title.to_owned(),
+        "the task's budget".to_owned(),
+        detail,
+        now,
+    );
+    review.choices = more_or_end(
+        "The cap is raised (by its first amount, or to what you name) and the run goes on.",
+    );
     review
 }
 
@@ -117,7 +186,9 @@ pub(crate) fn unpriced(run: &Run, model: &str, now: Timestamp) -> Review {
         ReviewKind::Budget,
         format!("The price of {model} is not known"),
         "a cost cap cannot be kept without a price".to_owned(),
-        format!("{model} is not in the price book. Its calls would be listed as unpriced, never as free."),
+        format!(
+            "{model} is not in the price book. Its calls would be listed as unpriced, never as free."
+        ),
         now,
     );
     review.subject = Some(UNPRICED.to_owned());
@@ -131,7 +202,11 @@ pub(crate) const UNPRICED: &str = "unpriced";
 fn more_or_end(more: &str) -> Vec<Choice> {
     vec![
         Choice::new("more", "More", more),
-        Choice::new("end", "End", "The run ends here; what there is so far is kept."),
+        Choice::new(
+            "end",
+            "End",
+            "The run ends here; what there is so far is kept.",
+        ),
     ]
 }
 
@@ -148,8 +223,16 @@ pub(crate) fn looping(run: &Run, op: &Op, times: usize, now: Timestamp) -> Revie
     review.op = Some(op.id);
     review.digest = Some(op.digest.clone());
     review.choices = vec![
-        Choice::new("approve", "Let it", "It runs once more; the count begins again."),
-        Choice::new("reject", "Stop it", "It does not run; the agent is told to try something else, with your note."),
+        Choice::new(
+            "approve",
+            "Let it",
+            "It runs once more; the count begins again.",
+        ),
+        Choice::new(
+            "reject",
+            "Stop it",
+            "It does not run; the agent is told to try something else, with your note.",
+        ),
     ];
     review
 }
@@ -165,8 +248,16 @@ pub(crate) fn verify_failed(run: &Run, command: &str, output: &str, now: Timesta
         now,
     );
     review.choices = vec![
-        Choice::new("again", "Let it try again", "The output goes back to the agent once more."),
-        Choice::new("accept", "Accept as it is", "The run is completed although the command fails."),
+        Choice::new(
+            "again",
+            "Let it try again",
+            "The output goes back to the agent once more.",
+        ),
+        Choice::new(
+            "accept",
+            "Accept as it is",
+            "The run is completed although the command fails.",
+        ),
         Choice::new("end", "End", "The run fails; what there is so far is kept."),
     ];
     review
@@ -187,8 +278,16 @@ pub(crate) fn auth(run: &Run, backend: &str, problem: &str, now: Timestamp) -> R
     );
     review.subject = Some(format!("auth:{backend}"));
     review.choices = vec![
-        Choice::new("retry", "Try again", "The credential is looked at again now."),
-        Choice::new("end", "End", "The run ends here; what there is so far is kept."),
+        Choice::new(
+            "retry",
+            "Try again",
+            "The credential is looked at again now.",
+        ),
+        Choice::new(
+            "end",
+            "End",
+            "The run ends here; what there is so far is kept.",
+        ),
     ];
     review
 }
@@ -212,11 +311,18 @@ pub(crate) fn dependency(run: &Run, other: &Run, now: Timestamp) -> Review {
 
 /// The id of the run's open or decided review of a kind, if there is one.
 pub(crate) fn pending(run: &Run, kind: ReviewKind) -> Option<(ReviewId, &Review)> {
-    run.reviews.iter().find(|(_, review)| review.kind == kind).map(|(id, review)| (*id, review))
+    run.reviews
+        .iter()
+        .find(|(_, review)| review.kind == kind)
+        .map(|(id, review)| (*id, review))
 }
 
 fn first_line(text: &str) -> String {
-    let line = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default().trim();
+    let line = text
+        .lines()
+        .find(|line| !line.trim().is_empty())
+        .unwrap_or_default()
+        .trim();
     match line.char_indices().nth(160) {
         Some((cut, _)) => format!("{}…", &line[..cut]),
         None => line.to_owned(),

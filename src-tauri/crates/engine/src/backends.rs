@@ -65,8 +65,12 @@ const ANTHROPIC_MODEL: &str = "claude-sonnet-5-5";
 impl BackendConfig {
     /// The model a task on this backend uses.
     pub fn model_for(&self, asked: Option<&str>) -> Option<String> {
-        let fallback = matches!(self.kind, BackendKind::Anthropic | BackendKind::Rehearsal).then_some(ANTHROPIC_MODEL);
-        asked.or(self.model.as_deref()).or(fallback).map(str::to_owned)
+        let fallback = matches!(self.kind, BackendKind::Anthropic | BackendKind::Rehearsal)
+            .then_some(ANTHROPIC_MODEL);
+        asked
+            .or(self.model.as_deref())
+            .or(fallback)
+            .map(str::to_owned)
     }
 
     /// The command line that starts an agent.
@@ -76,7 +80,9 @@ impl BackendConfig {
             Some(words) if !words.is_empty() => Ok(words),
             _ => Err(BackendError::Misconfigured {
                 name: self.name.clone(),
-                problem: format!("its command '{text}' cannot be split into words; check the quotes"),
+                problem: format!(
+                    "its command '{text}' cannot be split into words; check the quotes"
+                ),
             }),
         }
     }
@@ -84,14 +90,23 @@ impl BackendConfig {
 
 impl Core {
     pub(crate) async fn backend(&self, name: &str) -> Result<BackendConfig, BackendError> {
-        let row = self.store().backend(name).await.map_err(|e| BackendError::Store(e.to_string()))?;
+        let row = self
+            .store()
+            .backend(name)
+            .await
+            .map_err(|e| BackendError::Store(e.to_string()))?;
         let value = row.ok_or_else(|| BackendError::Unknown(name.to_owned()))?;
-        serde_json::from_value(value)
-            .map_err(|e| BackendError::Misconfigured { name: name.to_owned(), problem: e.to_string() })
+        serde_json::from_value(value).map_err(|e| BackendError::Misconfigured {
+            name: name.to_owned(),
+            problem: e.to_string(),
+        })
     }
 
     pub(crate) fn driver(&self, backend: &BackendConfig) -> Result<Arc<dyn Driver>, BackendError> {
-        let misconfigured = |problem: String| BackendError::Misconfigured { name: backend.name.clone(), problem };
+        let misconfigured = |problem: String| BackendError::Misconfigured {
+            name: backend.name.clone(),
+            problem,
+        };
         match backend.kind {
             BackendKind::Anthropic | BackendKind::Rehearsal => {
                 let url = match (&backend.base_url, backend.kind) {
@@ -99,7 +114,8 @@ impl Core {
                     (None, BackendKind::Anthropic) => ANTHROPIC_URL,
                     (None, _) => return Err(misconfigured("it needs --base-url".to_owned())),
                 };
-                let driver = AnthropicDriver::new(url, self.parts.http.clone()).map_err(|e| misconfigured(e.to_string()))?;
+                let driver = AnthropicDriver::new(url, self.parts.http.clone())
+                    .map_err(|e| misconfigured(e.to_string()))?;
                 Ok(Arc::new(driver))
             }
             BackendKind::ClaudeCode => Ok(Arc::new(ClaudeCodeDriver::new(backend.command_line()?))),
@@ -120,10 +136,20 @@ impl Engine {
         let driver = self.core.driver(&backend).map_err(|e| e.to_string())?;
         let key = match &backend.key {
             KeySource::None => None,
-            source => Some(self.core.parts.credentials.get(source).await.map_err(|e| e.to_string())?),
+            source => Some(
+                self.core
+                    .parts
+                    .credentials
+                    .get(source)
+                    .await
+                    .map_err(|e| e.to_string())?,
+            ),
         };
         let model = backend.model_for(None);
-        driver.check(model.as_deref(), key.as_ref()).await.map_err(|e| e.message)
+        driver
+            .check(model.as_deref(), key.as_ref())
+            .await
+            .map_err(|e| e.message)
     }
 
     /// A backend was added or changed: runs that wait for its credential look again.

@@ -41,18 +41,33 @@ impl<'a> Briefing<'a> {
 
     pub(crate) fn for_the_user(&self) -> String {
         let mut text = match &self.now.interrupted {
-            Some(interruption) => format!("Interrupted at step {}: {}.", self.now.step, interruption.detail),
+            Some(interruption) => format!(
+                "Interrupted at step {}: {}.",
+                self.now.step, interruption.detail
+            ),
             None => format!("Settled at step {}.", self.now.step),
         };
         if self.found.is_empty() {
             text.push_str("\nNothing was in flight.");
         }
         for (id, found) in self.found {
-            let Some(op) = self.before.open_ops.get(id) else { continue };
-            let _ = write!(text, "\n- {} {}: {}", op.name, op.summary, self.words(op, *found));
+            let Some(op) = self.before.open_ops.get(id) else {
+                continue;
+            };
+            let _ = write!(
+                text,
+                "\n- {} {}: {}",
+                op.name,
+                op.summary,
+                self.words(op, *found)
+            );
         }
         if let Some(checkpoint) = &self.now.checkpoint {
-            let _ = write!(text, "\nLast checkpoint: {} after step {}.", checkpoint.id, checkpoint.step);
+            let _ = write!(
+                text,
+                "\nLast checkpoint: {} after step {}.",
+                checkpoint.id, checkpoint.step
+            );
         }
         text
     }
@@ -64,7 +79,9 @@ impl<'a> Briefing<'a> {
         let told: Vec<_> = self
             .found
             .iter()
-            .filter(|(_, found)| matches!(found, Found::Checked) || (!native && *found == Found::Again))
+            .filter(|(_, found)| {
+                matches!(found, Found::Checked) || (!native && *found == Found::Again)
+            })
             .filter_map(|(id, found)| Some((self.before.open_ops.get(id)?, *found)))
             .filter(|(op, _)| op.kind == OpKind::Tool)
             .collect();
@@ -72,16 +89,26 @@ impl<'a> Briefing<'a> {
         if told.is_empty() && !died {
             return None;
         }
-        let mut text = "Longhaul: your work was interrupted and goes on now. What was in flight:".to_owned();
+        let mut text =
+            "Longhaul: your work was interrupted and goes on now. What was in flight:".to_owned();
         for (op, found) in told {
-            let _ = write!(text, "\n- {} {}: {}", op.name, op.summary, self.words(op, found));
+            let _ = write!(
+                text,
+                "\n- {} {}: {}",
+                op.name,
+                op.summary,
+                self.words(op, found)
+            );
         }
         text.push_str("\nLook at the current state of the files before you go on; do not repeat what is done.");
         Some(text)
     }
 
     fn turn_is_over(&self) -> bool {
-        self.before.open_ops.values().any(|op| op.kind == OpKind::Model && !self.now.open_ops.contains_key(&op.id))
+        self.before
+            .open_ops
+            .values()
+            .any(|op| op.kind == OpKind::Model && !self.now.open_ops.contains_key(&op.id))
     }
 
     fn words(&self, op: &Op, found: Found) -> &'static str {

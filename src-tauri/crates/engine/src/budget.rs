@@ -1,6 +1,9 @@
 //! Budgets: the worst case is set aside before a call and settled after it.
 
-use domain::{Budget, BudgetLimit, Charge, Event, FailCause, Figure, NanoUsd, ReviewKind, ReviewState, Run, WaitCause};
+use domain::{
+    Budget, BudgetLimit, Charge, Event, FailCause, Figure, NanoUsd, ReviewKind, ReviewState, Run,
+    WaitCause,
+};
 
 use crate::asks;
 use crate::backends::BackendConfig;
@@ -31,33 +34,61 @@ impl Worker {
     pub(crate) async fn afford(&self, run: &Run, call: &Call) -> Result<Affordable, Halt> {
         let settings = self.core.settings();
         let prompt = self.estimate_prompt(run, call).await?;
-        let known = self.core.parts.prices.max_output(&call.model).unwrap_or(u64::MAX);
+        let known = self
+            .core
+            .parts
+            .prices
+            .max_output(&call.model)
+            .unwrap_or(u64::MAX);
         let mut max_tokens = settings.max_answer_tokens.min(known);
         if let Some(cap) = run.budget.max_tokens {
             let left = cap.saturating_sub(run.spent.tokens.counted());
             max_tokens = max_tokens.min(left.saturating_sub(prompt / 10).max(1));
         }
         if call.backend.free {
-            return Ok(Affordable::Yes(Reserve { reserve: NanoUsd::ZERO, max_tokens }));
+            return Ok(Affordable::Yes(Reserve {
+                reserve: NanoUsd::ZERO,
+                max_tokens,
+            }));
         }
-        let worst = |tokens| self.core.parts.prices.worst_case(&call.model, prompt, tokens, self.core.now());
-        let Some(full) = worst(max_tokens) else { return self.afford_unpriced(run, call, max_tokens).await };
+        let worst = |tokens| {
+            self.core
+                .parts
+                .prices
+                .worst_case(&call.model, prompt, tokens, self.core.now())
+        };
+        let Some(full) = worst(max_tokens) else {
+            return self.afford_unpriced(run, call, max_tokens).await;
+        };
         let Some(cap) = run.budget.max_cost else {
-            return Ok(Affordable::Yes(Reserve { reserve: full, max_tokens }));
+            return Ok(Affordable::Yes(Reserve {
+                reserve: full,
+                max_tokens,
+            }));
         };
         // An open call's own reservation is not spent twice.
-        let own: NanoUsd =
-            run.open_ops.values().filter(|op| op.kind == domain::OpKind::Model).map(|op| op.reserve).sum();
+        let own: NanoUsd = run
+            .open_ops
+            .values()
+            .filter(|op| op.kind == domain::OpKind::Model)
+            .map(|op| op.reserve)
+            .sum();
         let left = cap.left_after(run.committed_cost() - own);
         if full <= left && self.last_call_cost(run).await? <= left {
-            return Ok(Affordable::Yes(Reserve { reserve: full, max_tokens }));
+            return Ok(Affordable::Yes(Reserve {
+                reserve: full,
+                max_tokens,
+            }));
         }
         let fitting = fit(max_tokens, left, worst);
         // What the last call really cost is the best guess of what the next one will.
         let too_dear = self.last_call_cost(run).await? > left;
         match fitting {
             Some((tokens, reserve)) if tokens >= settings.min_answer_tokens && !too_dear => {
-                Ok(Affordable::Yes(Reserve { reserve, max_tokens: tokens }))
+                Ok(Affordable::Yes(Reserve {
+                    reserve,
+                    max_tokens: tokens,
+                }))
             }
             _ => {
                 let detail = format!(
@@ -67,28 +98,48 @@ impl Worker {
                     run.spent.unsettled,
                     full
                 );
-                Ok(Affordable::Asked(self.ask_for_budget(BudgetLimit::Cost, detail).await?))
+                Ok(Affordable::Asked(
+                    self.ask_for_budget(BudgetLimit::Cost, detail).await?,
+                ))
             }
         }
     }
 
-    async fn afford_unpriced(&self, run: &Run, call: &Call, max_tokens: u64) -> Result<Affordable, Halt> {
+    async fn afford_unpriced(
+        &self,
+        run: &Run,
+        call: &Call,
+        max_tokens: u64,
+    ) -> Result<Affordable, Halt> {
         if run.budget.max_cost.is_none() {
-            return Ok(Affordable::Yes(Reserve { reserve: NanoUsd::ZERO, max_tokens }));
+            return Ok(Affordable::Yes(Reserve {
+                reserve: NanoUsd::ZERO,
+                max_tokens,
+            }));
         }
         let review = asks::unpriced(run, &call.model, self.core.now());
-        Ok(Affordable::Asked(self.ask_budget_review(review, "the price of the model is not known").await?))
+        Ok(Affordable::Asked(
+            self.ask_budget_review(review, "the price of the model is not known")
+                .await?,
+        ))
     }
 
     async fn estimate_prompt(&self, run: &Run, call: &Call) -> Result<u64, Halt> {
         let mut conversation = self.conversation.lock().await;
         conversation.catch_up(&self.journal, run).await?;
         let frame = serde_json::to_string(&self.frame(run, call)).map_or(0, |text| text.len());
-        Ok(agents::anthropic::estimate_tokens(conversation.bytes() + frame))
+        Ok(agents::anthropic::estimate_tokens(
+            conversation.bytes() + frame,
+        ))
     }
 
     async fn last_call_cost(&self, run: &Run) -> Result<NanoUsd, Halt> {
-        Ok(self.core.store().last_call_cost(run.id).await?.unwrap_or_default())
+        Ok(self
+            .core
+            .store()
+            .last_call_cost(run.id)
+            .await?
+            .unwrap_or_default())
     }
 
     /// Between steps: a used-up cap asks, a nearly used-up one tells the agent.
@@ -105,7 +156,10 @@ impl Worker {
                 used_words(&run)
             ));
             batch.push(Event::BudgetWarned);
-            batch.push(Event::MessageAdded { origin: domain::MessageOrigin::WrapUp, text });
+            batch.push(Event::MessageAdded {
+                origin: domain::MessageOrigin::WrapUp,
+                text,
+            });
             return self.journal.append(batch).await;
         }
         Ok(run)
@@ -114,16 +168,30 @@ impl Worker {
     /// Before an operation: caps that the calls of one answer could overrun.
     pub(crate) async fn mind_budget_before_op(&self, run: &Run) -> Result<(), Halt> {
         let over = |run: &Run| {
-            let calls = run.budget.max_tool_calls.is_some_and(|cap| run.spent.tool_calls > cap);
-            let time = run.budget.max_active_ms.is_some_and(|cap| run.spent.active_ms >= cap);
-            calls.then_some(BudgetLimit::ToolCalls).or(time.then_some(BudgetLimit::Time))
+            let calls = run
+                .budget
+                .max_tool_calls
+                .is_some_and(|cap| run.spent.tool_calls > cap);
+            let time = run
+                .budget
+                .max_active_ms
+                .is_some_and(|cap| run.spent.active_ms >= cap);
+            calls
+                .then_some(BudgetLimit::ToolCalls)
+                .or(time.then_some(BudgetLimit::Time))
         };
         let Some(_) = over(run) else { return Ok(()) };
         let _one = self.asking.lock().await;
         let run = self.journal.load().await?;
-        let Some(limit) = over(&run) else { return Ok(()) };
+        let Some(limit) = over(&run) else {
+            return Ok(());
+        };
         let run = self.ask_for_budget(limit, used_words(&run)).await?;
-        if run.state().is_over() { Err(Halt::Stopped) } else { Ok(()) }
+        if run.state().is_over() {
+            Err(Halt::Stopped)
+        } else {
+            Ok(())
+        }
     }
 
     async fn ask_for_budget(&self, limit: BudgetLimit, detail: String) -> Result<Run, Halt> {
@@ -137,10 +205,16 @@ impl Worker {
         let run = self.journal.load().await?;
         let mut batch = Batch::default();
         if !run.waits.iter().any(|w| w.cause == WaitCause::Budget) {
-            batch.push(Event::WaitBegan { cause: WaitCause::Budget, until: None, detail: detail.to_owned() });
+            batch.push(Event::WaitBegan {
+                cause: WaitCause::Budget,
+                until: None,
+                detail: detail.to_owned(),
+            });
         }
         if asks::pending(&run, ReviewKind::Budget).is_none() {
-            batch.push(Event::ReviewRequested { review: Box::new(review) });
+            batch.push(Event::ReviewRequested {
+                review: Box::new(review),
+            });
         }
         if !batch.events.is_empty() {
             self.journal.append(batch).await?;
@@ -148,7 +222,9 @@ impl Worker {
         loop {
             let mut changes = self.control.changes();
             let run = self.journal.load().await?;
-            let Some((id, review)) = asks::pending(&run, ReviewKind::Budget) else { return Ok(run) };
+            let Some((id, review)) = asks::pending(&run, ReviewKind::Budget) else {
+                return Ok(run);
+            };
             let ReviewState::Decided(answer) = &review.state else {
                 self.wait_for_change(&mut changes).await?;
                 continue;
@@ -156,13 +232,24 @@ impl Worker {
             let used = Event::ReviewUsed { review: id };
             if answer.choice != "more" {
                 self.journal.append(Batch::of(used)).await?;
-                return self.fail(FailCause::BudgetEnded, format!("ended at its budget: {detail}")).await;
+                return self
+                    .fail(
+                        FailCause::BudgetEnded,
+                        format!("ended at its budget: {detail}"),
+                    )
+                    .await;
             }
             self.enter().await?;
-            let budget = raised(&run, review.subject.as_deref() == Some(asks::UNPRICED), answer.max_cost);
+            let budget = raised(
+                &run,
+                review.subject.as_deref() == Some(asks::UNPRICED),
+                answer.max_cost,
+            );
             let mut batch = Batch::of(used);
             batch.push(Event::BudgetChanged { budget });
-            batch.push(Event::WaitEnded { cause: WaitCause::Budget });
+            batch.push(Event::WaitEnded {
+                cause: WaitCause::Budget,
+            });
             return self.journal.append(batch).await;
         }
     }
@@ -177,16 +264,27 @@ fn raised(run: &Run, unpriced: bool, named: Option<NanoUsd>) -> Budget {
         budget.max_cost = Some(cost);
     } else if unpriced {
         budget.max_cost = None;
-    } else if run.exhausted().is_none_or(|limit| limit == BudgetLimit::Cost) {
-        budget.max_cost = budget.max_cost.map(|cap| cap + first.max_cost.unwrap_or(cap));
+    } else if run
+        .exhausted()
+        .is_none_or(|limit| limit == BudgetLimit::Cost)
+    {
+        budget.max_cost = budget
+            .max_cost
+            .map(|cap| cap + first.max_cost.unwrap_or(cap));
     }
     match run.exhausted() {
-        Some(BudgetLimit::Tokens) => budget.max_tokens = budget.max_tokens.map(|c| c + first.max_tokens.unwrap_or(c)),
+        Some(BudgetLimit::Tokens) => {
+            budget.max_tokens = budget.max_tokens.map(|c| c + first.max_tokens.unwrap_or(c))
+        }
         Some(BudgetLimit::ToolCalls) => {
-            budget.max_tool_calls = budget.max_tool_calls.map(|c| c + first.max_tool_calls.unwrap_or(c));
+            budget.max_tool_calls = budget
+                .max_tool_calls
+                .map(|c| c + first.max_tool_calls.unwrap_or(c));
         }
         Some(BudgetLimit::Time) => {
-            budget.max_active_ms = budget.max_active_ms.map(|c| c + first.max_active_ms.unwrap_or(c));
+            budget.max_active_ms = budget
+                .max_active_ms
+                .map(|c| c + first.max_active_ms.unwrap_or(c));
         }
         Some(BudgetLimit::Cost) | None => {}
     }
@@ -205,7 +303,11 @@ fn used_words(run: &Run) -> String {
         words.push(format!("{} of {cap} tool calls", run.spent.tool_calls));
     }
     if let Some(cap) = run.budget.max_active_ms {
-        words.push(format!("{} of {} minutes", run.spent.active_ms / 60_000, cap / 60_000));
+        words.push(format!(
+            "{} of {} minutes",
+            run.spent.active_ms / 60_000,
+            cap / 60_000
+        ));
     }
     words.join(", ")
 }
@@ -218,18 +320,35 @@ fn fit(max: u64, left: NanoUsd, worst: impl Fn(u64) -> Option<NanoUsd>) -> Optio
     }
     while low < high {
         let middle = low + (high - low).div_ceil(2);
-        if worst(middle)? <= left { low = middle } else { high = middle - 1 }
+        if worst(middle)? <= left {
+            low = middle
+        } else {
+            high = middle - 1
+        }
     }
     Some((low, worst(low)?))
 }
 
 impl Core {
     /// The ledger row of an answered call.
-    pub(crate) fn charge(&self, backend: &BackendConfig, usage: &agents::Usage, model: &str) -> Charge {
-        let tokens = usage.parts.iter().fold(domain::Tokens::default(), |sum, part| sum.plus(&part.tokens));
+    pub(crate) fn charge(
+        &self,
+        backend: &BackendConfig,
+        usage: &agents::Usage,
+        model: &str,
+    ) -> Charge {
+        let tokens = usage
+            .parts
+            .iter()
+            .fold(domain::Tokens::default(), |sum, part| {
+                sum.plus(&part.tokens)
+            });
         let priced = self.parts.prices.price(&usage.parts, self.now());
-        let (cost, figure) =
-            if backend.free { (Some(NanoUsd::ZERO), Figure::Priced) } else { (priced.cost, priced.figure) };
+        let (cost, figure) = if backend.free {
+            (Some(NanoUsd::ZERO), Figure::Priced)
+        } else {
+            (priced.cost, priced.figure)
+        };
         Charge {
             model: model.to_owned(),
             tokens,
@@ -244,15 +363,27 @@ impl Core {
     }
 
     /// The ledger row of a call that may have been billed: its worst case.
-    pub(crate) fn unsettled(&self, call: &Call, reserve: NanoUsd, partial: Option<&agents::Usage>) -> Charge {
+    pub(crate) fn unsettled(
+        &self,
+        call: &Call,
+        reserve: NanoUsd,
+        partial: Option<&agents::Usage>,
+    ) -> Charge {
         self.unsettled_for(&call.model, reserve, partial)
     }
 
-    pub(crate) fn unsettled_for(&self, model: &str, reserve: NanoUsd, partial: Option<&agents::Usage>) -> Charge {
+    pub(crate) fn unsettled_for(
+        &self,
+        model: &str,
+        reserve: NanoUsd,
+        partial: Option<&agents::Usage>,
+    ) -> Charge {
         let parts = partial.map(|usage| usage.parts.clone()).unwrap_or_default();
         Charge {
             model: model.to_owned(),
-            tokens: parts.iter().fold(domain::Tokens::default(), |sum, part| sum.plus(&part.tokens)),
+            tokens: parts.iter().fold(domain::Tokens::default(), |sum, part| {
+                sum.plus(&part.tokens)
+            }),
             cost: Some(reserve),
             figure: Figure::Unsettled,
             request_id: partial.and_then(|usage| usage.request_id.clone()),
@@ -271,7 +402,10 @@ mod tests {
     #[test]
     fn fits_the_most_tokens_that_the_rest_can_pay() {
         let price = |tokens: u64| Some(NanoUsd(1_000 + 10 * i64::try_from(tokens).unwrap()));
-        assert_eq!(fit(1_000, NanoUsd(2_000), price), Some((100, NanoUsd(2_000))));
+        assert_eq!(
+            fit(1_000, NanoUsd(2_000), price),
+            Some((100, NanoUsd(2_000)))
+        );
         assert_eq!(fit(50, NanoUsd(2_000), price), Some((50, NanoUsd(1_500))));
         assert_eq!(fit(50, NanoUsd(999), price), None);
     }

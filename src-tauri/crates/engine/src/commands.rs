@@ -3,9 +3,7 @@
 
 use std::time::Duration;
 
-use domain::{
-    Event, InterruptCause, MessageOrigin, Phase, QueueReason, Run, RunId, WorkspaceMode,
-};
+use domain::{Event, InterruptCause, MessageOrigin, Phase, QueueReason, Run, RunId, WorkspaceMode};
 use store::AppendError;
 
 use crate::core::{Core, Engine};
@@ -35,16 +33,20 @@ pub enum CommandError {
 
 impl CommandError {
     fn not_now(problem: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self::NotNow { problem: problem.into(), hint: hint.into() }
+        Self::NotNow {
+            problem: problem.into(),
+            hint: hint.into(),
+        }
     }
 }
 
 impl From<AppendError> for CommandError {
     fn from(error: AppendError) -> Self {
         match error {
-            AppendError::Illegal(why) => {
-                Self::not_now(why.to_string(), "look at the run (`longhaul show`) and try again")
-            }
+            AppendError::Illegal(why) => Self::not_now(
+                why.to_string(),
+                "look at the run (`longhaul show`) and try again",
+            ),
             other => Self::Store(other.to_string()),
         }
     }
@@ -64,9 +66,15 @@ impl Engine {
             return Ok(now);
         }
         if now.state().is_over() {
-            return Err(CommandError::not_now(format!("the run is {} already", now.state()), "there is nothing to pause"));
+            return Err(CommandError::not_now(
+                format!("the run is {} already", now.state()),
+                "there is nothing to pause",
+            ));
         }
-        let paused = self.core.append(run, Batch::of(Event::Paused { by: by.to_owned() })).await?;
+        let paused = self
+            .core
+            .append(run, Batch::of(Event::Paused { by: by.to_owned() }))
+            .await?;
         if let Some(control) = self.core.control(run) {
             control.stop_soon();
         }
@@ -86,7 +94,15 @@ impl Engine {
                 ));
             }
         }
-        let resumed = self.core.append(run, Batch::of(Event::Queued { reason: QueueReason::Resumed })).await?;
+        let resumed = self
+            .core
+            .append(
+                run,
+                Batch::of(Event::Queued {
+                    reason: QueueReason::Resumed,
+                }),
+            )
+            .await?;
         self.core.spawn_worker(run);
         Ok(resumed)
     }
@@ -98,11 +114,17 @@ impl Engine {
             return Ok(now);
         }
         if now.phase == Phase::Completed {
-            return Err(CommandError::not_now("the run is completed already", "`longhaul discard` removes its files"));
+            return Err(CommandError::not_now(
+                "the run is completed already",
+                "`longhaul discard` removes its files",
+            ));
         }
         let mut batch = Batch::default();
         for review in now.reviews.keys() {
-            batch.push(Event::ReviewWithdrawn { review: *review, why: "the run was cancelled".to_owned() });
+            batch.push(Event::ReviewWithdrawn {
+                review: *review,
+                why: "the run was cancelled".to_owned(),
+            });
         }
         batch.push(Event::Cancelled { by: by.to_owned() });
         let cancelled = self.core.append(run, batch).await?;
@@ -125,7 +147,10 @@ impl Engine {
         }
         let mut batch = Batch::default();
         let text = batch.blob(self.core.redact(text));
-        batch.push(Event::MessageAdded { origin: MessageOrigin::User, text });
+        batch.push(Event::MessageAdded {
+            origin: MessageOrigin::User,
+            text,
+        });
         let run_now = self.core.append(run, batch).await?;
         self.core.poke(run);
         Ok(run_now)
@@ -135,30 +160,54 @@ impl Engine {
     pub async fn diff(&self, run: RunId) -> Result<String, CommandError> {
         let now = self.core.load(run).await?;
         let workspace = self.core.workspace_of(&now).await?;
-        workspace.diff(None, None).await.map_err(|e| CommandError::Workspace(e.to_string()))
+        workspace
+            .diff(None, None)
+            .await
+            .map_err(|e| CommandError::Workspace(e.to_string()))
     }
 
     /// Puts the run's last checkpoint into the user's repository as a new branch.
     /// Returns the branch and its commit.
-    pub async fn apply_as_branch(&self, run: RunId, branch: Option<&str>) -> Result<(String, String), CommandError> {
+    pub async fn apply_as_branch(
+        &self,
+        run: RunId,
+        branch: Option<&str>,
+    ) -> Result<(String, String), CommandError> {
         let now = self.core.load(run).await?;
         let Some(checkpoint) = &now.checkpoint else {
-            return Err(CommandError::not_now("the run has no checkpoint yet", "wait for its first step to end"));
+            return Err(CommandError::not_now(
+                "the run has no checkpoint yet",
+                "wait for its first step to end",
+            ));
         };
         if now.task.workspace != WorkspaceMode::Clone {
             return Err(CommandError::not_now(
-                format!("a branch can only be made from a clone; this run works on a {}", now.task.workspace),
+                format!(
+                    "a branch can only be made from a clone; this run works on a {}",
+                    now.task.workspace
+                ),
                 "look at `longhaul diff` and take over the files you want",
             ));
         }
         let id = now.id.to_string();
-        let name = branch.map_or_else(|| format!("longhaul/{}", &id[id.len() - 8..]), str::to_owned);
+        let name = branch.map_or_else(
+            || format!("longhaul/{}", &id[id.len() - 8..]),
+            str::to_owned,
+        );
         let workspace = self.core.workspace_of(&now).await?;
         let applied = workspace
-            .apply_branch(&checkpoint.snapshot, &name)
+            .apply_branch(workspace::ApplyBranch {
+                snapshot: &checkpoint.snapshot,
+                branch: &name,
+                message: &format!("{}\n\nMade by Longhaul run {id}.", now.task.title),
+                at: checkpoint.at.0 / 1000,
+            })
             .await
             .map_err(|e| CommandError::Workspace(e.to_string()))?;
-        let event = Event::Applied { target: applied.branch.clone(), commit: applied.commit.clone() };
+        let event = Event::Applied {
+            target: applied.branch.clone(),
+            commit: applied.commit.clone(),
+        };
         self.core.append(run, Batch::of(event)).await?;
         Ok((applied.branch, applied.commit))
     }
@@ -176,7 +225,11 @@ impl Engine {
             return Ok(());
         }
         self.core.append(run, Batch::of(Event::Discarded)).await?;
-        self.core.workspaces.discard(&run.to_string()).await.map_err(|e| CommandError::Workspace(e.to_string()))
+        self.core
+            .workspaces
+            .discard(&run.to_string())
+            .await
+            .map_err(|e| CommandError::Workspace(e.to_string()))
     }
 
     /// Stops all work at operation boundaries; keepers live on. Returns when no
@@ -189,7 +242,10 @@ impl Engine {
             control.leave();
         }
         core.tasks.close();
-        if tokio::time::timeout(grace, core.tasks.wait()).await.is_err() {
+        if tokio::time::timeout(grace, core.tasks.wait())
+            .await
+            .is_err()
+        {
             for (_, control) in core.controls() {
                 control.kill.cancel();
             }
@@ -205,20 +261,38 @@ impl Engine {
 
 impl Core {
     pub(crate) async fn load(&self, run: RunId) -> Result<Run, CommandError> {
-        self.store().load(run).await?.ok_or(CommandError::Unknown(run))
+        self.store()
+            .load(run)
+            .await?
+            .ok_or(CommandError::Unknown(run))
     }
 
     async fn append(&self, run: RunId, batch: Batch) -> Result<Run, CommandError> {
-        Ok(self.store().append(run, None, batch.events, batch.blobs).await?.run)
+        Ok(self
+            .store()
+            .append(run, None, batch.events, batch.blobs)
+            .await?
+            .run)
     }
 
     async fn workspace_of(&self, run: &Run) -> Result<workspace::Workspace, CommandError> {
         if run.discarded || run.workspace.is_none() {
-            let problem = if run.discarded { "its workspace was discarded" } else { "it has no workspace yet" };
-            return Err(CommandError::not_now(problem, "nothing can be shown or applied"));
+            let problem = if run.discarded {
+                "its workspace was discarded"
+            } else {
+                "it has no workspace yet"
+            };
+            return Err(CommandError::not_now(
+                problem,
+                "nothing can be shown or applied",
+            ));
         }
         self.workspaces
-            .prepare(&run.id.to_string(), std::path::Path::new(&run.task.project), run.task.workspace.into())
+            .prepare(
+                &run.id.to_string(),
+                std::path::Path::new(&run.task.project),
+                run.task.workspace,
+            )
             .await
             .map_err(|e| CommandError::Workspace(e.to_string()))
     }
@@ -252,7 +326,9 @@ impl Core {
     fn close_after_cancel(self: std::sync::Arc<Self>, run: RunId) {
         self.tasks.clone().spawn(async move {
             self.worker_ended(run).await;
-            let Ok(now) = self.load(run).await else { return };
+            let Ok(now) = self.load(run).await else {
+                return;
+            };
             let mut batch = Batch::default();
             for op in now.open_ops.keys() {
                 batch.push(crate::ops::cancelled(*op));
@@ -265,4 +341,3 @@ impl Core {
         });
     }
 }
-

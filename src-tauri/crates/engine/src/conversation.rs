@@ -46,10 +46,15 @@ impl Conversation {
 
     /// The readable text of what the model last said, if it said anything.
     pub(crate) fn last_model_text(&self) -> Option<String> {
-        self.messages.iter().rev().find_map(|message| match message {
-            ChatMessage::Model { content } => Some(readable(content)).filter(|text| !text.is_empty()),
-            _ => None,
-        })
+        self.messages
+            .iter()
+            .rev()
+            .find_map(|message| match message {
+                ChatMessage::Model { content } => {
+                    Some(readable(content)).filter(|text| !text.is_empty())
+                }
+                _ => None,
+            })
     }
 
     /// Rough size in bytes, for estimates.
@@ -68,15 +73,20 @@ fn chat_message(message: &Message, text: String) -> ChatMessage {
     match message.speaker {
         Speaker::User(origin) => ChatMessage::User { origin, text },
         Speaker::Model => ChatMessage::Model { content: text },
-        Speaker::Tool(outcome) => {
-            ChatMessage::ToolResult { call_id: message.call_id.clone().unwrap_or_default(), text, outcome }
-        }
+        Speaker::Tool(outcome) => ChatMessage::ToolResult {
+            call_id: message.call_id.clone().unwrap_or_default(),
+            text,
+            outcome,
+        },
     }
 }
 
 /// The text blocks of a model message, joined.
 fn readable(content: &str) -> String {
     let blocks: Vec<serde_json::Value> = serde_json::from_str(content).unwrap_or_default();
-    let texts: Vec<&str> = blocks.iter().filter_map(|block| block.get("text")?.as_str()).collect();
+    let texts: Vec<&str> = blocks
+        .iter()
+        .filter_map(|block| block.get("text")?.as_str())
+        .collect();
     texts.join("\n")
 }

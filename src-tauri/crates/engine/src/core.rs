@@ -99,7 +99,9 @@ impl Engine {
             refused: Mutex::default(),
             parts,
         };
-        Self { core: Arc::new(core) }
+        Self {
+            core: Arc::new(core),
+        }
     }
 
     /// Streaming output of all runs.
@@ -148,7 +150,10 @@ impl Core {
         }
         let control = Control::new();
         let worker = Worker::new(self.clone(), run, control.clone());
-        let mut workers = self.workers.lock().expect("no code panics while holding the workers");
+        let mut workers = self
+            .workers
+            .lock()
+            .expect("no code panics while holding the workers");
         let before = workers.remove(&run).map(|entry| entry.task);
         let task = self.tasks.spawn(async move {
             if let Some(before) = before {
@@ -162,8 +167,14 @@ impl Core {
 
     /// The strings of a run's newest worker, if it has one.
     pub(crate) fn control(&self, run: RunId) -> Option<Control> {
-        let workers = self.workers.lock().expect("no code panics while holding the workers");
-        workers.get(&run).filter(|entry| !entry.task.is_finished()).map(|entry| entry.control.clone())
+        let workers = self
+            .workers
+            .lock()
+            .expect("no code panics while holding the workers");
+        workers
+            .get(&run)
+            .filter(|entry| !entry.task.is_finished())
+            .map(|entry| entry.control.clone())
     }
 
     /// Tells a run's worker to look again.
@@ -175,7 +186,10 @@ impl Core {
 
     /// The strings of all living workers.
     pub(crate) fn controls(&self) -> Vec<(RunId, Control)> {
-        let workers = self.workers.lock().expect("no code panics while holding the workers");
+        let workers = self
+            .workers
+            .lock()
+            .expect("no code panics while holding the workers");
         workers
             .iter()
             .filter(|(_, entry)| !entry.task.is_finished())
@@ -185,15 +199,25 @@ impl Core {
 
     /// The fingerprint of the backend's key that the endpoint refused, if it did.
     pub(crate) fn refused(&self, backend: &str) -> Option<String> {
-        self.refused.lock().expect("no code panics while holding this").get(backend).cloned()
+        self.refused
+            .lock()
+            .expect("no code panics while holding this")
+            .get(backend)
+            .cloned()
     }
 
     pub(crate) fn refuse(&self, backend: &str, fingerprint: String) {
-        self.refused.lock().expect("no code panics while holding this").insert(backend.to_owned(), fingerprint);
+        self.refused
+            .lock()
+            .expect("no code panics while holding this")
+            .insert(backend.to_owned(), fingerprint);
     }
 
     pub(crate) fn accept(&self, backend: &str) {
-        self.refused.lock().expect("no code panics while holding this").remove(backend);
+        self.refused
+            .lock()
+            .expect("no code panics while holding this")
+            .remove(backend);
     }
 
     /// Starts a worker a little later, so that a restart does not stampede.
@@ -212,9 +236,43 @@ impl Core {
 
     /// Returns when no worker of the run is left.
     pub(crate) async fn worker_ended(&self, run: RunId) {
-        let entry = self.workers.lock().expect("no code panics while holding the workers").remove(&run);
+        let entry = self
+            .workers
+            .lock()
+            .expect("no code panics while holding the workers")
+            .remove(&run);
         if let Some(entry) = entry {
             let _ = entry.task.await;
         }
+    }
+
+    /// Keeps the limiter's pauses durable, so that a restart does not forget them.
+    pub(crate) async fn persist_pauses(self: Arc<Self>) {
+        let mut changes = self.parts.limiter.changes();
+        let mut kept: Vec<String> = Vec::new();
+        loop {
+            tokio::select! {
+                changed = changes.changed() => if changed.is_err() { return },
+                () = self.leaving.cancelled() => return,
+            }
+            let pauses = self.parts.limiter.snapshot().pauses;
+            for gone in kept
+                .iter()
+                .filter(|gate| !pauses.iter().any(|p| p.credential == **gate))
+            {
+                log_failure(self.store().remove_pause(gone).await);
+            }
+            for saved in &pauses {
+                let state = serde_json::to_value(&saved.pause).unwrap_or_default();
+                log_failure(self.store().put_pause(&saved.credential, state).await);
+            }
+            kept = pauses.into_iter().map(|p| p.credential).collect();
+        }
+    }
+}
+
+fn log_failure(done: Result<(), store::WriteError>) {
+    if let Err(error) = done {
+        tracing::warn!(%error, "a pause could not be kept");
     }
 }

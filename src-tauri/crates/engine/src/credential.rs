@@ -29,7 +29,11 @@ impl Worker {
                 Err(problem) => problem,
             };
             if !self.wait_for_credential(&backend, &problem).await? {
-                self.fail(FailCause::Review, format!("ended while its credential did not work: {problem}")).await?;
+                self.fail(
+                    FailCause::Review,
+                    format!("ended while its credential did not work: {problem}"),
+                )
+                .await?;
                 return Ok(None);
             }
             // The user may have mended it by changing the backend.
@@ -43,7 +47,10 @@ impl Worker {
         }
     }
 
-    async fn usable_key(&self, backend: &BackendConfig) -> Result<(Option<Secret>, String), String> {
+    async fn usable_key(
+        &self,
+        backend: &BackendConfig,
+    ) -> Result<(Option<Secret>, String), String> {
         if backend.key == KeySource::None {
             return Ok((None, format!("open:{}", backend.name)));
         }
@@ -61,7 +68,9 @@ impl Worker {
                 let driver = self.core.driver(backend).map_err(|e| e.to_string())?;
                 match driver.check(None, Some(&key)).await {
                     Ok(_) => self.core.accept(&backend.name),
-                    Err(error) if error.kind == domain::OpErrorKind::Auth => return Err(error.message),
+                    Err(error) if error.kind == domain::OpErrorKind::Auth => {
+                        return Err(error.message);
+                    }
                     Err(_) => self.core.accept(&backend.name),
                 }
             }
@@ -75,12 +84,17 @@ impl Worker {
     pub(crate) async fn mark_refused(&self, backend: &BackendConfig) {
         let credentials = &self.core.parts.credentials;
         if let Ok(key) = credentials.get(&backend.key).await {
-            self.core.refuse(&backend.name, credentials.fingerprint(&key));
+            self.core
+                .refuse(&backend.name, credentials.fingerprint(&key));
         }
     }
 
     /// Waits until the credential should be looked at again. `false`: a person ended the run.
-    async fn wait_for_credential(&self, backend: &BackendConfig, problem: &str) -> Result<bool, Halt> {
+    async fn wait_for_credential(
+        &self,
+        backend: &BackendConfig,
+        problem: &str,
+    ) -> Result<bool, Halt> {
         self.begin_wait(WaitCause::Auth, None, problem).await?;
         self.ask_once_for_credential(backend, problem).await?;
         let mut changes = self.control.changes();
@@ -89,7 +103,9 @@ impl Worker {
             && let ReviewState::Decided(answer) = &review.state
         {
             let end = answer.choice == "end";
-            self.journal.append(Batch::of(Event::ReviewUsed { review: id })).await?;
+            self.journal
+                .append(Batch::of(Event::ReviewUsed { review: id }))
+                .await?;
             return Ok(!end);
         }
         self.rest().await;
@@ -101,7 +117,11 @@ impl Worker {
     }
 
     /// One review a credential, however many runs wait for it.
-    async fn ask_once_for_credential(&self, backend: &BackendConfig, problem: &str) -> Result<(), Halt> {
+    async fn ask_once_for_credential(
+        &self,
+        backend: &BackendConfig,
+        problem: &str,
+    ) -> Result<(), Halt> {
         let _one = self.core.asking_auth.lock().await;
         let subject = format!("auth:{}", backend.name);
         if self.core.store().has_open_review_about(&subject).await? {
@@ -109,26 +129,40 @@ impl Worker {
         }
         let run = self.journal.load().await?;
         let review = asks::auth(&run, &backend.name, problem, self.core.now());
-        self.journal.append(Batch::of(Event::ReviewRequested { review: Box::new(review) })).await.map(|_| ())
+        self.journal
+            .append(Batch::of(Event::ReviewRequested {
+                review: Box::new(review),
+            }))
+            .await
+            .map(|_| ())
     }
 
     /// The credential works: nobody needs to be asked, and everybody goes on.
     async fn auth_mended(&self, backend: &BackendConfig) -> Result<(), Halt> {
         let run = self.journal.load().await?;
-        if !run.waits.iter().any(|w| w.cause == WaitCause::Auth) && asks::pending(&run, ReviewKind::Auth).is_none() {
+        if !run.waits.iter().any(|w| w.cause == WaitCause::Auth)
+            && asks::pending(&run, ReviewKind::Auth).is_none()
+        {
             return Ok(());
         }
         self.enter().await?;
         let mut batch = Batch::default();
-        for (id, review) in run.reviews.iter().filter(|(_, r)| r.kind == ReviewKind::Auth) {
+        for (id, review) in run
+            .reviews
+            .iter()
+            .filter(|(_, r)| r.kind == ReviewKind::Auth)
+        {
             batch.push(match review.state {
-                ReviewState::Open => {
-                    Event::ReviewWithdrawn { review: *id, why: format!("the credential of '{}' works again", backend.name) }
-                }
+                ReviewState::Open => Event::ReviewWithdrawn {
+                    review: *id,
+                    why: format!("the credential of '{}' works again", backend.name),
+                },
                 ReviewState::Decided(_) => Event::ReviewUsed { review: *id },
             });
         }
-        batch.push(Event::WaitEnded { cause: WaitCause::Auth });
+        batch.push(Event::WaitEnded {
+            cause: WaitCause::Auth,
+        });
         self.journal.append(batch).await?;
         for (_, control) in self.core.controls() {
             control.poke();

@@ -34,13 +34,25 @@ impl Engine {
         let found = self.find(review).await?;
         if !found.offers(&answer.choice) {
             let offered: Vec<&str> = found.choices.iter().map(|c| c.id.as_str()).collect();
-            let offered = if offered.is_empty() { "answer (with your text)".to_owned() } else { offered.join(", ") };
-            return Err(DecideError::NotOffered { choice: answer.choice, offered });
+            let offered = if offered.is_empty() {
+                "answer (with your text)".to_owned()
+            } else {
+                offered.join(", ")
+            };
+            return Err(DecideError::NotOffered {
+                choice: answer.choice,
+                offered,
+            });
         }
         let run = found.run;
         let event = Event::ReviewDecided { review, answer };
         faults::crash_point("engine.before_decision");
-        match self.core.store().append(run, None, vec![event], Vec::new()).await {
+        match self
+            .core
+            .store()
+            .append(run, None, vec![event], Vec::new())
+            .await
+        {
             Ok(_) => {}
             Err(AppendError::Illegal(why)) => return Err(DecideError::Decided(why.to_string())),
             Err(error) => return Err(DecideError::Store(error.to_string())),
@@ -64,9 +76,15 @@ impl Engine {
 
     async fn find(&self, id: ReviewId) -> Result<Review, DecideError> {
         let store = self.core.store();
-        let run = store.run_of_review(id).await.map_err(|e| DecideError::Store(e.to_string()))?;
+        let run = store
+            .run_of_review(id)
+            .await
+            .map_err(|e| DecideError::Store(e.to_string()))?;
         let run = run.ok_or(DecideError::Unknown(id))?;
-        let run = store.load(run).await.map_err(|e| DecideError::Store(e.to_string()))?;
+        let run = store
+            .load(run)
+            .await
+            .map_err(|e| DecideError::Store(e.to_string()))?;
         let review = run.and_then(|run| run.reviews.get(&id).cloned());
         review.ok_or_else(|| DecideError::Decided("it was decided or withdrawn already".to_owned()))
     }

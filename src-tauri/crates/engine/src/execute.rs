@@ -16,7 +16,12 @@ impl Worker {
     }
 
     /// Runs a call a person approved, using the decision up as it begins.
-    pub(crate) async fn execute_decided(&self, run: &Run, op: &Op, used: Event) -> Result<(), Halt> {
+    pub(crate) async fn execute_decided(
+        &self,
+        run: &Run,
+        op: &Op,
+        used: Event,
+    ) -> Result<(), Halt> {
         self.execute_after(run, op, vec![used]).await
     }
 
@@ -41,7 +46,13 @@ impl Worker {
         }
     }
 
-    async fn run_pure(&self, op: &Op, first: Vec<Event>, tool: &Tool, workspace: Workspace) -> Result<(), Halt> {
+    async fn run_pure(
+        &self,
+        op: &Op,
+        first: Vec<Event>,
+        tool: &Tool,
+        workspace: Workspace,
+    ) -> Result<(), Halt> {
         self.begin_op(op, first, None, None).await?;
         let result = tools::run_pure(tool, &workspace).await;
         self.finish(op, result).await
@@ -49,7 +60,13 @@ impl Worker {
 
     /// Writes or edits a file: what it will look like is recorded first, so that
     /// after a crash the file itself tells whether it happened.
-    async fn run_edit(&self, op: &Op, first: Vec<Event>, tool: &Tool, workspace: Workspace) -> Result<(), Halt> {
+    async fn run_edit(
+        &self,
+        op: &Op,
+        first: Vec<Event>,
+        tool: &Tool,
+        workspace: Workspace,
+    ) -> Result<(), Halt> {
         let _effect = self.effect().await;
         let planned = match tools::plan_edit(tool, &workspace).await {
             Ok(planned) => planned,
@@ -64,12 +81,29 @@ impl Worker {
         self.finish(op, result).await
     }
 
-    async fn record_plan(&self, op: &Op, first: Vec<Event>, items: Vec<domain::PlanItem>) -> Result<(), Halt> {
-        let mut batch = Batch { events: first, blobs: Vec::new() };
+    async fn record_plan(
+        &self,
+        op: &Op,
+        first: Vec<Event>,
+        items: Vec<domain::PlanItem>,
+    ) -> Result<(), Halt> {
+        let mut batch = Batch {
+            events: first,
+            blobs: Vec::new(),
+        };
         let result = batch.blob("Noted.");
-        batch.push(Event::OpStarted { op: op.id, keeper: None, plan: None });
+        batch.push(Event::OpStarted {
+            op: op.id,
+            keeper: None,
+            plan: None,
+        });
         batch.push(Event::PlanChanged { items });
-        batch.push(crate::ops::finished(op.id, OpOutcome::Ok, result, "plan noted".to_owned()));
+        batch.push(crate::ops::finished(
+            op.id,
+            OpOutcome::Ok,
+            result,
+            "plan noted".to_owned(),
+        ));
         self.journal.append(batch).await.map(|_| ())
     }
 
@@ -81,8 +115,15 @@ impl Worker {
         keeper: Option<String>,
         plan: Option<String>,
     ) -> Result<(), Halt> {
-        let mut batch = Batch { events: first, blobs: Vec::new() };
-        batch.push(Event::OpStarted { op: op.id, keeper, plan });
+        let mut batch = Batch {
+            events: first,
+            blobs: Vec::new(),
+        };
+        batch.push(Event::OpStarted {
+            op: op.id,
+            keeper,
+            plan,
+        });
         if !faults::sabotaged("no_intent") || batch.events.len() > 1 {
             self.journal.append(batch).await?;
         }
@@ -101,7 +142,12 @@ impl Worker {
         self.finish_with(op, result, None).await
     }
 
-    pub(crate) async fn finish_with(&self, op: &Op, result: ToolResult, stop: Option<String>) -> Result<(), Halt> {
+    pub(crate) async fn finish_with(
+        &self,
+        op: &Op,
+        result: ToolResult,
+        stop: Option<String>,
+    ) -> Result<(), Halt> {
         let mut batch = Batch::default();
         let text = batch.blob(self.core.redact(&result.text));
         let full = result.full.map(|full| {
@@ -129,7 +175,7 @@ impl Worker {
         let project = std::path::Path::new(&run.task.project);
         self.core
             .workspaces
-            .prepare(&run.id.to_string(), project, run.task.workspace.into())
+            .prepare(&run.id.to_string(), project, run.task.workspace)
             .await
             .map_err(|error| error.to_string())
     }
@@ -146,8 +192,11 @@ impl Worker {
                     mode: run.task.workspace,
                     path: workspace.path().display().to_string(),
                     branch: workspace.branch().map(str::to_owned),
-                    base: workspace.base().map(str::to_owned),
-                    left_out: workspace.left_out(),
+                    base: workspace.base_commit().map(str::to_owned),
+                    left_out: workspace
+                        .left_out()
+                        .changed
+                        .map_or(0, |n| u32::try_from(n).unwrap_or(u32::MAX)),
                 };
                 self.journal.append(Batch::of(event)).await
             }

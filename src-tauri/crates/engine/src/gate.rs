@@ -18,8 +18,13 @@ pub(crate) enum Passed {
 impl Worker {
     /// Waits until the credential's gate lets a call through, showing why and
     /// until when. `began` is when this call was first wanted.
-    pub(crate) async fn pass_gate(&self, fingerprint: &str, began: Timestamp) -> Result<Passed, Halt> {
+    pub(crate) async fn pass_gate(
+        &self,
+        fingerprint: &str,
+        began: Timestamp,
+    ) -> Result<Passed, Halt> {
         let gate = self.core.parts.limiter.gate(fingerprint);
+        let priority = self.journal.load().await?.task.priority;
         loop {
             let pause = gate.blocked();
             if let Some(pause) = &pause {
@@ -31,16 +36,19 @@ impl Worker {
                     self.limits_over().await?;
                     return Ok(Passed::TooLong(why));
                 }
-                self.begin_wait(cause, Some(pause.until), &pause.words()).await?;
+                self.begin_wait(cause, Some(pause.until), &pause.words())
+                    .await?;
                 self.rest().await;
             }
-            let priority = 0;
+            let run = self.id.to_string();
             let acquired = tokio::select! {
-                acquired = gate.acquire(&self.id.to_string(), priority, &self.control.stop) => acquired,
+                acquired = gate.acquire(&run, priority, &self.control.stop) => acquired,
                 // The pause may have been lengthened meanwhile: show it.
                 () = gate.changed(), if pause.is_some() => continue,
             };
-            let Ok(permit) = acquired else { return Err(Halt::Stopped) };
+            let Ok(permit) = acquired else {
+                return Err(Halt::Stopped);
+            };
             self.limits_over().await?;
             return Ok(Passed::Yes(permit));
         }
@@ -51,7 +59,11 @@ impl Worker {
     async fn limits_over(&self) -> Result<(), Halt> {
         let run = self.journal.load().await?;
         let mut batch = Batch::default();
-        for wait in run.waits.iter().filter(|w| matches!(w.cause, WaitCause::RateLimit | WaitCause::Offline)) {
+        for wait in run
+            .waits
+            .iter()
+            .filter(|w| matches!(w.cause, WaitCause::RateLimit | WaitCause::Offline))
+        {
             batch.push(Event::WaitEnded { cause: wait.cause });
         }
         if batch.events.is_empty() {
@@ -63,7 +75,11 @@ impl Worker {
 
     /// Whether this pause ends too late: beyond the longest allowed wait, or
     /// long enough that a named fallback should answer instead.
-    async fn too_long(&self, pause: &limiter::Pause, began: Timestamp) -> Result<Option<String>, Halt> {
+    async fn too_long(
+        &self,
+        pause: &limiter::Pause,
+        began: Timestamp,
+    ) -> Result<Option<String>, Halt> {
         let settings = self.core.settings();
         let total = pause.until.ms_since(began);
         if total > settings.max_wait_ms {
@@ -74,7 +90,12 @@ impl Worker {
             )));
         }
         let run = self.journal.load().await?;
-        let at = run.task.fallback.iter().position(|name| *name == run.backend).map_or(0, |at| at + 1);
+        let at = run
+            .task
+            .fallback
+            .iter()
+            .position(|name| *name == run.backend)
+            .map_or(0, |at| at + 1);
         if at < run.task.fallback.len() && total > settings.fallback_after_ms {
             return Ok(Some(pause.words()));
         }
@@ -89,7 +110,10 @@ impl Worker {
             OpErrorKind::Offline => LimitKind::Offline,
             _ => return drop(permit),
         };
-        permit.limited(Limit { kind, retry_after_ms: error.retry_after_ms });
+        permit.limited(Limit {
+            kind,
+            retry_after_ms: error.retry_after_ms,
+        });
     }
 }
 

@@ -3,8 +3,8 @@
 use agents::{Delta, Host, HostGone, ObservedCall, Permit};
 use async_trait::async_trait;
 use domain::{
-    Decision, Digest, Event, Op, OpError, OpErrorKind, OpKind, OpMode, OpOutcome, OpState, ReviewKind, ReviewState,
-    Run, Verdict,
+    Decision, Digest, Event, Op, OpError, OpErrorKind, OpKind, OpMode, OpOutcome, OpState,
+    ReviewKind, ReviewState, Run, Verdict,
 };
 
 use crate::core::RunDelta;
@@ -16,20 +16,33 @@ pub(crate) struct RunHost<'a> {
     worker: &'a Worker,
     /// Intents are numbered: two calls told at once must not take the same number.
     recording: tokio::sync::Mutex<()>,
+    /// Calls recorded before this turn began.
+    known: Vec<String>,
 }
 
 impl<'a> RunHost<'a> {
-    pub(crate) fn new(worker: &'a Worker) -> Self {
-        Self { worker, recording: tokio::sync::Mutex::new(()) }
+    pub(crate) fn new(worker: &'a Worker, known: Vec<String>) -> Self {
+        Self {
+            worker,
+            recording: tokio::sync::Mutex::new(()),
+            known,
+        }
     }
 
     /// The journal's operation for the agent's call, recorded if it is new.
-    async fn op_for(&self, call: &ObservedCall, ask: Option<&Decision>) -> Result<Option<Op>, Halt> {
+    async fn op_for(
+        &self,
+        call: &ObservedCall,
+        ask: Option<&Decision>,
+    ) -> Result<Option<Op>, Halt> {
         let _one = self.recording.lock().await;
         let run = self.worker.journal.load().await?;
         if let Some(op) = open_call(&run, &call.call_id) {
             let op = op.clone();
-            if ask.is_some_and(|d| d.verdict == Verdict::Review) && op.review.is_none() && op.state == OpState::Intended {
+            if ask.is_some_and(|d| d.verdict == Verdict::Review)
+                && op.review.is_none()
+                && op.state == OpState::Intended
+            {
                 let mut batch = Batch::default();
                 self.request_review(&run, &op, call, ask, &mut batch);
                 let run = self.worker.journal.append(batch).await?;
@@ -37,7 +50,7 @@ impl<'a> RunHost<'a> {
             }
             return Ok(Some(op));
         }
-        if self.worker.core.store().observed_calls(run.id).await?.contains(&call.call_id) {
+        if self.known.contains(&call.call_id) {
             return Ok(None); // told before, and over
         }
         let mut batch = Batch::default();
@@ -48,7 +61,11 @@ impl<'a> RunHost<'a> {
             kind: OpKind::Tool,
             name: call.name.clone(),
             class: call.class,
-            mode: if ask.is_some() { OpMode::Gated } else { OpMode::Observed },
+            mode: if ask.is_some() {
+                OpMode::Gated
+            } else {
+                OpMode::Observed
+            },
             state: OpState::Intended,
             call_id: Some(call.call_id.clone()),
             digest: Digest::of(&call.name, call.input.as_bytes()),
@@ -69,17 +86,30 @@ impl<'a> RunHost<'a> {
         Ok(run.open_ops.get(&op.id).cloned())
     }
 
-    fn request_review(&self, run: &Run, op: &Op, call: &ObservedCall, ask: Option<&Decision>, batch: &mut Batch) {
-        let Some(decision) = ask.filter(|d| d.verdict == Verdict::Review) else { return };
+    fn request_review(
+        &self,
+        run: &Run,
+        op: &Op,
+        call: &ObservedCall,
+        ask: Option<&Decision>,
+        batch: &mut Batch,
+    ) {
+        let Some(decision) = ask.filter(|d| d.verdict == Verdict::Review) else {
+            return;
+        };
         let detail = self.worker.core.redact(&pretty(&call.input));
         let now = self.worker.core.now();
-        let review = crate::asks::tool_call(run, op, &decision.rule, detail, ReviewKind::ToolCall, now);
-        batch.push(Event::ReviewRequested { review: Box::new(review) });
+        let review =
+            crate::asks::tool_call(run, op, &decision.rule, detail, ReviewKind::ToolCall, now);
+        batch.push(Event::ReviewRequested {
+            review: Box::new(review),
+        });
     }
 
     async fn ask(&self, call: &ObservedCall) -> Result<Permit, Halt> {
         let run = self.worker.journal.load().await?;
-        let decision = crate::policy::decide_agent_call(run.task.policy, call, run.task.verify.as_deref());
+        let decision =
+            crate::policy::decide_agent_call(run.task.policy, call, run.task.verify.as_deref());
         let Some(op) = self.op_for(call, Some(&decision)).await? else {
             return Ok(Permit::Deny("this call is over already".to_owned()));
         };
@@ -91,7 +121,11 @@ impl<'a> RunHost<'a> {
             };
             let Some(review) = run.review_of(op.id) else {
                 if op.state == OpState::Intended {
-                    let started = Event::OpStarted { op: op.id, keeper: None, plan: None };
+                    let started = Event::OpStarted {
+                        op: op.id,
+                        keeper: None,
+                        plan: None,
+                    };
                     self.worker.journal.append(Batch::of(started)).await?;
                 }
                 return Ok(Permit::Allow);
@@ -102,13 +136,29 @@ impl<'a> RunHost<'a> {
             };
             let mut batch = Batch::of(Event::ReviewUsed { review: review.id });
             if answer.choice == "approve" {
-                batch.push(Event::OpStarted { op: op.id, keeper: None, plan: None });
+                batch.push(Event::OpStarted {
+                    op: op.id,
+                    keeper: None,
+                    plan: None,
+                });
                 self.worker.journal.append(batch).await?;
                 return Ok(Permit::Allow);
             }
-            let reason = answer.note.clone().unwrap_or_else(|| "the user rejected this call".to_owned());
-            let error = OpError { kind: OpErrorKind::Denied, message: reason.clone(), retry_at: None };
-            batch.push(Event::OpFailed { op: op.id, error, result: None, charge: None });
+            let reason = answer
+                .note
+                .clone()
+                .unwrap_or_else(|| "the user rejected this call".to_owned());
+            let error = OpError {
+                kind: OpErrorKind::Denied,
+                message: reason.clone(),
+                retry_at: None,
+            };
+            batch.push(Event::OpFailed {
+                op: op.id,
+                error,
+                result: None,
+                charge: None,
+            });
             self.worker.journal.append(batch).await?;
             return Ok(Permit::Deny(reason));
         }
@@ -116,16 +166,31 @@ impl<'a> RunHost<'a> {
 
     async fn end(&self, call_id: &str, outcome: OpOutcome, text: &str) -> Result<(), Halt> {
         let run = self.worker.journal.load().await?;
-        let Some(op) = open_call(&run, call_id) else { return Ok(()) };
+        let Some(op) = open_call(&run, call_id) else {
+            return Ok(());
+        };
         let mut batch = Batch::default();
         if let Some(review) = op.review {
-            batch.push(Event::ReviewWithdrawn { review, why: "the call is over".to_owned() });
+            batch.push(Event::ReviewWithdrawn {
+                review,
+                why: "the call is over".to_owned(),
+            });
         }
         if op.state == OpState::Intended {
-            batch.push(Event::OpStarted { op: op.id, keeper: None, plan: None });
+            batch.push(Event::OpStarted {
+                op: op.id,
+                keeper: None,
+                plan: None,
+            });
         }
         let text = self.worker.core.redact(text);
-        let summary: String = text.lines().next().unwrap_or_default().chars().take(120).collect();
+        let summary: String = text
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .chars()
+            .take(120)
+            .collect();
         let result = batch.blob(text);
         batch.push(crate::ops::finished(op.id, outcome, result, summary));
         self.worker.journal.append(batch).await.map(|_| ())
@@ -133,7 +198,9 @@ impl<'a> RunHost<'a> {
 }
 
 fn open_call<'r>(run: &'r Run, call_id: &str) -> Option<&'r Op> {
-    run.open_ops.values().find(|op| op.call_id.as_deref() == Some(call_id))
+    run.open_ops
+        .values()
+        .find(|op| op.call_id.as_deref() == Some(call_id))
 }
 
 fn pretty(json: &str) -> String {
@@ -157,12 +224,18 @@ impl Host for RunHost<'_> {
             other => other,
         };
         // Nobody listening is fine: deltas are only for looking at.
-        let _ = self.worker.core.deltas.send(RunDelta { run: self.worker.id, delta });
+        let _ = self.worker.core.deltas.send(RunDelta {
+            run: self.worker.id,
+            delta,
+        });
     }
 
     async fn session(&self, session: &str, keeper: &str) -> Result<(), HostGone> {
         let run = self.worker.journal.load().await.map_err(gone)?;
-        let known = run.session.as_ref().is_some_and(|s| s.session == session && s.keeper == keeper);
+        let known = run
+            .session
+            .as_ref()
+            .is_some_and(|s| s.session == session && s.keeper == keeper);
         if known {
             return Ok(());
         }
@@ -171,14 +244,24 @@ impl Host for RunHost<'_> {
             session: session.to_owned(),
             keeper: keeper.to_owned(),
         };
-        self.worker.journal.append(Batch::of(event)).await.map(|_| ()).map_err(gone)
+        self.worker
+            .journal
+            .append(Batch::of(event))
+            .await
+            .map(|_| ())
+            .map_err(gone)
     }
 
     async fn call_started(&self, call: ObservedCall) -> Result<(), HostGone> {
         self.op_for(&call, None).await.map(|_| ()).map_err(gone)
     }
 
-    async fn call_ended(&self, call_id: &str, outcome: OpOutcome, result: &str) -> Result<(), HostGone> {
+    async fn call_ended(
+        &self,
+        call_id: &str,
+        outcome: OpOutcome,
+        result: &str,
+    ) -> Result<(), HostGone> {
         self.end(call_id, outcome, result).await.map_err(gone)
     }
 
@@ -187,7 +270,14 @@ impl Host for RunHost<'_> {
     }
 
     async fn note(&self, text: &str) -> Result<(), HostGone> {
-        let event = Event::Noted { text: self.worker.core.redact(text) };
-        self.worker.journal.append(Batch::of(event)).await.map(|_| ()).map_err(gone)
+        let event = Event::Noted {
+            text: self.worker.core.redact(text),
+        };
+        self.worker
+            .journal
+            .append(Batch::of(event))
+            .await
+            .map(|_| ())
+            .map_err(gone)
     }
 }

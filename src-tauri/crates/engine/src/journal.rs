@@ -1,8 +1,8 @@
 //! A run's own view of the store: events go in, the fold comes back.
 
 use bytes::Bytes;
-use domain::{BlobRef, Event, Message, Run, RunId};
-use store::{AppendError, Store};
+use domain::{BlobRef, Event, Message, OpId, OpKind, Run, RunId};
+use store::{AppendError, OpRow, Store, WriteError};
 
 /// Why a worker stops what it is doing.
 #[derive(Debug, thiserror::Error)]
@@ -13,6 +13,9 @@ pub(crate) enum Halt {
     /// The run is to stop here (paused, cancelled, the daemon drains).
     #[error("the run is to stop here")]
     Stopped,
+    /// The disk is full; nothing was recorded, and nothing was lost.
+    #[error("the disk is full")]
+    NoSpace,
     /// Nothing can be recorded any more, so nothing may be done.
     #[error("the journal cannot be written: {0}")]
     Store(String),
@@ -21,7 +24,10 @@ pub(crate) enum Halt {
 impl From<AppendError> for Halt {
     fn from(error: AppendError) -> Self {
         match error {
-            AppendError::Illegal(_) | AppendError::Conflict { .. } => Self::Superseded(error.to_string()),
+            AppendError::Illegal(_) | AppendError::Conflict { .. } => {
+                Self::Superseded(error.to_string())
+            }
+            AppendError::Write(WriteError::DiskFull) => Self::NoSpace,
             other => Self::Store(other.to_string()),
         }
     }
@@ -42,7 +48,10 @@ pub(crate) struct Batch {
 
 impl Batch {
     pub(crate) fn of(event: Event) -> Self {
-        Self { events: vec![event], blobs: Vec::new() }
+        Self {
+            events: vec![event],
+            blobs: Vec::new(),
+        }
     }
 
     pub(crate) fn push(&mut self, event: Event) -> &mut Self {
@@ -73,21 +82,56 @@ impl Journal {
 
     /// Records a batch; what it returns is durable.
     pub(crate) async fn append(&self, batch: Batch) -> Result<Run, Halt> {
-        Ok(self.store.append(self.run, None, batch.events, batch.blobs).await?.run)
+        Ok(self
+            .store
+            .append(self.run, None, batch.events, batch.blobs)
+            .await?
+            .run)
     }
 
     /// Records a batch only if nothing was recorded since `head`.
     pub(crate) async fn append_at(&self, head: u64, batch: Batch) -> Result<Run, Halt> {
-        Ok(self.store.append(self.run, Some(head), batch.events, batch.blobs).await?.run)
+        Ok(self
+            .store
+            .append(self.run, Some(head), batch.events, batch.blobs)
+            .await?
+            .run)
     }
 
     pub(crate) async fn load(&self) -> Result<Run, Halt> {
-        self.store.load(self.run).await?.ok_or_else(|| Halt::Store(format!("run {} is not in the journal", self.run)))
+        self.store
+            .load(self.run)
+            .await?
+            .ok_or_else(|| Halt::Store(format!("run {} is not in the journal", self.run)))
     }
 
     /// The conversation's messages from the `from`-th (0-based) on.
     pub(crate) async fn messages(&self, from: u32) -> Result<Vec<Message>, Halt> {
         Ok(self.store.messages(self.run, from).await?)
+    }
+
+    /// The newest tool calls, oldest first.
+    pub(crate) async fn recent_calls(&self, run: &Run, limit: usize) -> Result<Vec<OpRow>, Halt> {
+        // A few more rows than wanted: model calls stand between the tool calls.
+        let window = u32::try_from(limit * 3).unwrap_or(u32::MAX);
+        let from = OpId(run.ops_recorded.saturating_sub(window) + 1);
+        let mut rows = self.store.ops(self.run, from, window).await?;
+        rows.retain(|row| row.kind == OpKind::Tool);
+        Ok(rows)
+    }
+
+    /// The agent's ids of all calls recorded so far.
+    pub(crate) async fn call_ids(&self) -> Result<Vec<String>, Halt> {
+        const PAGE: u32 = 1000;
+        let (mut ids, mut from) = (Vec::new(), OpId(1));
+        loop {
+            let rows = self.store.ops(self.run, from, PAGE).await?;
+            let Some(last) = rows.last().map(|row| row.id) else {
+                return Ok(ids);
+            };
+            ids.extend(rows.into_iter().filter_map(|row| row.call_id));
+            from = OpId(last.0 + 1);
+        }
     }
 
     /// A blob that is text.

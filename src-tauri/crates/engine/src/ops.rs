@@ -2,8 +2,8 @@
 
 use agents::tools::Tool;
 use domain::{
-    Answer, BlobRef, Event, Op, OpClass, OpError, OpErrorKind, OpId, OpKind, OpMode, OpOutcome, OpState, Review,
-    ReviewId, ReviewKind, ReviewState, Run, Settlement,
+    Answer, BlobRef, Event, Op, OpClass, OpError, OpErrorKind, OpId, OpKind, OpMode, OpOutcome,
+    OpState, Review, ReviewId, ReviewKind, ReviewState, Run, Settlement,
 };
 use futures_util::future::join_all;
 
@@ -12,9 +12,17 @@ use crate::worker::Worker;
 
 /// An operation that ends because its run does.
 pub(crate) fn cancelled(op: OpId) -> Event {
-    let error =
-        OpError { kind: OpErrorKind::Cancelled, message: "the run ended before it".to_owned(), retry_at: None };
-    Event::OpFailed { op, error, result: None, charge: None }
+    let error = OpError {
+        kind: OpErrorKind::Cancelled,
+        message: "the run ended before it".to_owned(),
+        retry_at: None,
+    };
+    Event::OpFailed {
+        op,
+        error,
+        result: None,
+        charge: None,
+    }
 }
 
 impl Worker {
@@ -24,7 +32,29 @@ impl Worker {
         if self.agent_is_alive(&run) {
             return Ok(run);
         }
-        let ids: Vec<OpId> = run.open_ops.values().filter(|op| op.kind == OpKind::Tool).map(|op| op.id).collect();
+        // At this point no model call of ours can be on the way: one that is still
+        // marked so lost its answer when its worker stopped.
+        if let Some(op) = run
+            .open_ops
+            .values()
+            .find(|op| op.kind == OpKind::Model && op.state == OpState::Started)
+        {
+            self.core
+                .settle(
+                    &self.journal,
+                    &run,
+                    op,
+                    "its worker ended before the answer",
+                )
+                .await?;
+            return self.journal.load().await;
+        }
+        let ids: Vec<OpId> = run
+            .open_ops
+            .values()
+            .filter(|op| op.kind == OpKind::Tool)
+            .map(|op| op.id)
+            .collect();
         if ids.is_empty() {
             return Ok(run);
         }
@@ -46,27 +76,43 @@ impl Worker {
         loop {
             let mut changes = self.control.changes();
             let run = self.journal.load().await?;
-            let Some(op) = run.open_ops.get(&id) else { return Ok(()) };
+            let Some(op) = run.open_ops.get(&id) else {
+                return Ok(());
+            };
             match (op.state, run.review_of(id)) {
                 (_, Some(review)) => match &review.state {
                     ReviewState::Open => self.wait_for_change(&mut changes).await?,
-                    ReviewState::Decided(answer) => self.act_on(&run, op, review.id, review.kind, answer).await?,
+                    ReviewState::Decided(answer) => {
+                        self.act_on(&run, op, review.id, review.kind, answer)
+                            .await?
+                    }
                 },
-                (OpState::Intended, None) if op.mode == OpMode::Gated && run.task.kind.is_native() => {
+                (OpState::Intended, None)
+                    if op.mode == OpMode::Gated && run.task.kind.is_native() =>
+                {
                     self.check_stop()?;
                     self.execute(&run, op).await?;
                 }
-                (OpState::Started, None) if op.keeper.is_some() => self.adopt_command(&run, op).await?,
+                (OpState::Started, None) if op.keeper.is_some() => {
+                    self.adopt_command(&run, op).await?
+                }
                 // Its worker died without a crash of the daemon (it was superseded):
                 // the rule for crashes holds here too.
-                _ => self.core.settle(&self.journal, &run, op, "its worker ended before it").await?,
+                _ => {
+                    self.core
+                        .settle(&self.journal, &run, op, "its worker ended before it")
+                        .await?
+                }
             }
         }
     }
 
     /// Waits for the run to change. Its slot is free for others when nothing
     /// else of it goes on.
-    pub(crate) async fn wait_for_change(&self, changes: &mut tokio::sync::watch::Receiver<u64>) -> Result<(), Halt> {
+    pub(crate) async fn wait_for_change(
+        &self,
+        changes: &mut tokio::sync::watch::Receiver<u64>,
+    ) -> Result<(), Halt> {
         self.rest().await;
         tokio::select! {
             changed = changes.changed() => changed.map_err(|_| Halt::Stopped),
@@ -76,7 +122,14 @@ impl Worker {
 
     /// Does what a person decided about an operation. The decision is used up
     /// in the same transaction that begins or ends the operation.
-    async fn act_on(&self, run: &Run, op: &Op, review: ReviewId, kind: ReviewKind, answer: &Answer) -> Result<(), Halt> {
+    async fn act_on(
+        &self,
+        run: &Run,
+        op: &Op,
+        review: ReviewId,
+        kind: ReviewKind,
+        answer: &Answer,
+    ) -> Result<(), Halt> {
         let used = Event::ReviewUsed { review };
         faults::crash_point("engine.before_review_used");
         match (kind, answer.choice.as_str()) {
@@ -85,7 +138,9 @@ impl Worker {
                 self.journal.append(batch).await?;
             }
             (ReviewKind::Question | ReviewKind::Doubt, _) => {
-                self.journal.append(answered(op, used, kind, answer)).await?;
+                self.journal
+                    .append(answered(op, used, kind, answer))
+                    .await?;
             }
             (_, "approve") => {
                 self.check_stop()?;
@@ -112,40 +167,67 @@ impl Worker {
 fn settled_by_person(run: &Run, op: &Op, used: Event, choice: &str, answer: &Answer) -> Batch {
     let mut batch = Batch::of(used);
     let native = run.task.kind.is_native();
-    let note = answer.note.as_deref().map(|n| format!(" Note: {n}")).unwrap_or_default();
+    let note = answer
+        .note
+        .as_deref()
+        .map(|n| format!(" Note: {n}"))
+        .unwrap_or_default();
     let text = match choice {
         "happened" => format!(
             "This call was interrupted. The user says that it did happen; its output is not known.{note}"
         ),
         "again" => format!("This call was interrupted. The user asks you to make it again.{note}"),
-        _ => format!("This call was interrupted and its outcome is unknown. The user chose to leave it.{note}"),
+        _ => format!(
+            "This call was interrupted and its outcome is unknown. The user chose to leave it.{note}"
+        ),
     };
     if !native {
         // An agent's own conversation cannot be given a result: it is told with its next prompt.
         let briefing = batch.blob(format!("{} ({}): {text}", op.name, op.summary));
-        batch.push(Event::MessageAdded { origin: domain::MessageOrigin::Briefing, text: briefing });
+        batch.push(Event::MessageAdded {
+            origin: domain::MessageOrigin::Briefing,
+            text: briefing,
+        });
     }
     let settlement = match choice {
         "again" if native => Settlement::Again,
-        "happened" => {
-            Settlement::Happened { result: batch.blob(text), evidence: format!("{} says so", answer.by) }
-        }
-        _ => Settlement::Skipped { result: batch.blob(text) },
+        "happened" => Settlement::Happened {
+            result: batch.blob(text),
+            evidence: format!("{} says so", answer.by),
+        },
+        _ => Settlement::Skipped {
+            result: batch.blob(text),
+        },
     };
-    batch.push(Event::OpSettled { op: op.id, settlement, charge: None });
+    batch.push(Event::OpSettled {
+        op: op.id,
+        settlement,
+        charge: None,
+    });
     batch
 }
 
 fn rejected(op: &Op, used: Event, answer: &Answer) -> Batch {
     let mut batch = Batch::of(used);
-    let note = answer.note.as_deref().map(|n| format!(" The user's note: {n}")).unwrap_or_default();
-    let result = batch.blob(format!("The user rejected this call; it was not run.{note}"));
+    let note = answer
+        .note
+        .as_deref()
+        .map(|n| format!(" The user's note: {n}"))
+        .unwrap_or_default();
+    let result = batch.blob(format!(
+        "The user rejected this call; it was not run.{note}"
+    ));
     let error = OpError {
         kind: OpErrorKind::Denied,
         message: format!("rejected by {}{note}", answer.by),
         retry_at: None,
     };
-    batch.push(Event::OpFailed { op: op.id, error, result: Some(result), charge: None });
+    batch.push(Event::OpFailed {
+        op: op.id,
+        error,
+        result: Some(result),
+        charge: None,
+    });
     batch
 }
 
@@ -161,14 +243,31 @@ fn answered(op: &Op, used: Event, kind: ReviewKind, answer: &Answer) -> Batch {
         (_, choice) => format!("{choice}. {note}"),
     };
     let result = batch.blob(text.trim().to_owned());
-    batch.push(Event::OpStarted { op: op.id, keeper: None, plan: None });
-    batch.push(finished(op.id, OpOutcome::Ok, result, "answered".to_owned()));
+    batch.push(Event::OpStarted {
+        op: op.id,
+        keeper: None,
+        plan: None,
+    });
+    batch.push(finished(
+        op.id,
+        OpOutcome::Ok,
+        result,
+        "answered".to_owned(),
+    ));
     batch
 }
 
 /// An operation that answered, with nothing besides.
 pub(crate) fn finished(op: OpId, outcome: OpOutcome, result: BlobRef, summary: String) -> Event {
-    Event::OpFinished { op, outcome, result, full: None, summary, charge: None, stop: None }
+    Event::OpFinished {
+        op,
+        outcome,
+        result,
+        full: None,
+        summary,
+        charge: None,
+        stop: None,
+    }
 }
 
 /// What is recorded of a tool call the model asks for.
@@ -200,7 +299,11 @@ impl IntentOf<'_> {
                 tool.summary(),
                 crate::policy::decide(self.run.task.policy, tool, self.run.task.verify.as_deref()),
             ),
-            Err(_) => (OpClass::Pure, self.call.name.clone(), crate::policy::malformed()),
+            Err(_) => (
+                OpClass::Pure,
+                self.call.name.clone(),
+                crate::policy::malformed(),
+            ),
         };
         let digest = domain::Digest::of(&self.call.name, self.call.input.as_bytes());
         let op = Op {
@@ -212,7 +315,7 @@ impl IntentOf<'_> {
             mode: OpMode::Gated,
             state: OpState::Intended,
             call_id: Some(self.call.call_id.clone()),
-            args: self.args,
+            args: self.args.clone(),
             digest,
             summary,
             reserve: domain::NanoUsd::ZERO,
@@ -226,28 +329,51 @@ impl IntentOf<'_> {
         let after = match parsed {
             Err(error) => {
                 let result = batch.blob(error.to_string());
-                let error = OpError { kind: OpErrorKind::Tool, message: error.to_string(), retry_at: None };
-                vec![Event::OpFailed { op: op.id, error, result: Some(result), charge: None }]
+                let error = OpError {
+                    kind: OpErrorKind::Tool,
+                    message: error.to_string(),
+                    retry_at: None,
+                };
+                vec![Event::OpFailed {
+                    op: op.id,
+                    error,
+                    result: Some(result),
+                    charge: None,
+                }]
             }
             Ok(tool) => self
                 .review(&op, &tool, &decision)
-                .map(|review| Event::ReviewRequested { review: Box::new(review) })
+                .map(|review| Event::ReviewRequested {
+                    review: Box::new(review),
+                })
                 .into_iter()
                 .collect(),
         };
-        Intent { event: intended(&op, decision, None), after }
+        Intent {
+            event: intended(&op, decision, None),
+            after,
+        }
     }
 
     fn review(&self, op: &Op, tool: &Tool, decision: &domain::Decision) -> Option<Review> {
         match tool {
             Tool::AskUser { question, choices } => {
-                return Some(crate::asks::question(self.run, op, question, choices, self.now));
+                return Some(crate::asks::question(
+                    self.run, op, question, choices, self.now,
+                ));
             }
-            Tool::FlagUncertain { what, why } => return Some(crate::asks::doubt(self.run, op, what, why, self.now)),
+            Tool::FlagUncertain { what, why } => {
+                return Some(crate::asks::doubt(self.run, op, what, why, self.now));
+            }
             _ => {}
         }
         if self.repeats + 1 >= self.loop_limit {
-            return Some(crate::asks::looping(self.run, op, self.repeats + 1, self.now));
+            return Some(crate::asks::looping(
+                self.run,
+                op,
+                self.repeats + 1,
+                self.now,
+            ));
         }
         if decision.verdict != domain::Verdict::Review {
             return None;
@@ -256,12 +382,23 @@ impl IntentOf<'_> {
             Tool::Shell { .. } => ReviewKind::ToolCall,
             _ => ReviewKind::SensitiveChange,
         };
-        Some(crate::asks::tool_call(self.run, op, &decision.rule, tool.detail(), kind, self.now))
+        Some(crate::asks::tool_call(
+            self.run,
+            op,
+            &decision.rule,
+            tool.detail(),
+            kind,
+            self.now,
+        ))
     }
 }
 
 /// The event that records an operation's intent.
-pub(crate) fn intended(op: &Op, decision: domain::Decision, request: Option<domain::Request>) -> Event {
+pub(crate) fn intended(
+    op: &Op,
+    decision: domain::Decision,
+    request: Option<domain::Request>,
+) -> Event {
     Event::OpIntended {
         op: op.id,
         step: op.step,

@@ -5,7 +5,16 @@ use agents::tools::{Tool, read_only_command};
 use domain::{Decision, OpClass, Preset, Verdict};
 
 /// Files whose change reaches beyond the task: secrets, CI, and our own rules.
-const SENSITIVE: &[&str] = &[".env", ".github/", ".gitlab-ci", ".circleci/", ".longhaul/", ".ssh/", ".npmrc", ".pypirc"];
+const SENSITIVE: &[&str] = &[
+    ".env",
+    ".github/",
+    ".gitlab-ci",
+    ".circleci/",
+    ".longhaul/",
+    ".ssh/",
+    ".npmrc",
+    ".pypirc",
+];
 
 /// What the preset says of a tool call. `verify` is the task's verify command,
 /// which the user has allowed by naming it.
@@ -39,7 +48,9 @@ pub(crate) fn change_decision(preset: Preset, path: &str) -> Decision {
     match preset {
         Preset::HandsOff => allow("hands-off: no tool approvals"),
         Preset::Careful => review("careful: every change is reviewed"),
-        Preset::Balanced if is_sensitive(path) => review("balanced: secrets and CI files are sensitive"),
+        Preset::Balanced if is_sensitive(path) => {
+            review("balanced: secrets and CI files are sensitive")
+        }
         Preset::Balanced => allow("balanced: changes inside the workspace"),
     }
 }
@@ -47,13 +58,20 @@ pub(crate) fn change_decision(preset: Preset, path: &str) -> Decision {
 /// Whether a path (as the agent wrote it) names something sensitive.
 pub(crate) fn is_sensitive(path: &str) -> bool {
     let path = path.trim_start_matches("./").to_ascii_lowercase();
-    SENSITIVE.iter().any(|part| path.starts_with(part) || path.contains(&format!("/{part}")))
-        || [".pem", ".key", ".p12"].iter().any(|end| path.ends_with(end))
+    SENSITIVE
+        .iter()
+        .any(|part| path.starts_with(part) || path.contains(&format!("/{part}")))
+        || [".pem", ".key", ".p12"]
+            .iter()
+            .any(|end| path.ends_with(end))
 }
 
 /// A call that cannot be understood is never run; the model is told why.
 pub(crate) fn malformed() -> Decision {
-    Decision { verdict: Verdict::Deny, rule: "the call is malformed".to_owned() }
+    Decision {
+        verdict: Verdict::Deny,
+        rule: "the call is malformed".to_owned(),
+    }
 }
 
 /// Asking the model is what a run is for; its budget is its policy.
@@ -72,10 +90,18 @@ pub(crate) fn agents_own_rules() -> Decision {
 }
 
 /// What the preset says of a call an agent asks permission for.
-pub(crate) fn decide_agent_call(preset: Preset, call: &agents::ObservedCall, verify: Option<&str>) -> Decision {
+pub(crate) fn decide_agent_call(
+    preset: Preset,
+    call: &agents::ObservedCall,
+    verify: Option<&str>,
+) -> Decision {
     let input: serde_json::Value = serde_json::from_str(&call.input).unwrap_or_default();
     let text = |key: &str| input.get(key).and_then(serde_json::Value::as_str);
-    match (call.class, text("command"), text("file_path").or_else(|| text("path"))) {
+    match (
+        call.class,
+        text("command"),
+        text("file_path").or_else(|| text("path")),
+    ) {
         (OpClass::Pure, _, _) => allow("it changes nothing"),
         (_, Some(command), _) => command_decision(preset, command, verify),
         (_, None, Some(path)) => change_decision(preset, path),
@@ -85,11 +111,17 @@ pub(crate) fn decide_agent_call(preset: Preset, call: &agents::ObservedCall, ver
 }
 
 fn allow(rule: &str) -> Decision {
-    Decision { verdict: Verdict::Allow, rule: rule.to_owned() }
+    Decision {
+        verdict: Verdict::Allow,
+        rule: rule.to_owned(),
+    }
 }
 
 fn review(rule: &str) -> Decision {
-    Decision { verdict: Verdict::Review, rule: rule.to_owned() }
+    Decision {
+        verdict: Verdict::Review,
+        rule: rule.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -98,7 +130,8 @@ mod tests {
 
     #[test]
     fn balanced_lets_reading_and_the_verify_command_through_and_nothing_else() {
-        let verdict = |command| command_decision(Preset::Balanced, command, Some("make test")).verdict;
+        let verdict =
+            |command| command_decision(Preset::Balanced, command, Some("make test")).verdict;
         assert_eq!(verdict("ls -la"), Verdict::Allow);
         assert_eq!(verdict("make test"), Verdict::Allow);
         assert_eq!(verdict("make test && rm -rf x"), Verdict::Review);
@@ -107,14 +140,28 @@ mod tests {
 
     #[test]
     fn careful_asks_about_everything_that_acts_and_hands_off_about_nothing() {
-        assert_eq!(command_decision(Preset::Careful, "ls", None).verdict, Verdict::Review);
-        assert_eq!(change_decision(Preset::Careful, "a.txt").verdict, Verdict::Review);
-        assert_eq!(command_decision(Preset::HandsOff, "rm -rf build", None).verdict, Verdict::Allow);
+        assert_eq!(
+            command_decision(Preset::Careful, "ls", None).verdict,
+            Verdict::Review
+        );
+        assert_eq!(
+            change_decision(Preset::Careful, "a.txt").verdict,
+            Verdict::Review
+        );
+        assert_eq!(
+            command_decision(Preset::HandsOff, "rm -rf build", None).verdict,
+            Verdict::Allow
+        );
     }
 
     #[test]
     fn sensitive_files_are_seen_wherever_they_lie() {
-        for path in [".env", "app/.env.local", "./.github/workflows/ci.yml", "certs/server.PEM"] {
+        for path in [
+            ".env",
+            "app/.env.local",
+            "./.github/workflows/ci.yml",
+            "certs/server.PEM",
+        ] {
             assert!(is_sensitive(path), "{path}");
         }
         assert!(!is_sensitive("src/environment.rs"));

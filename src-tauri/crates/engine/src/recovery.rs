@@ -4,10 +4,11 @@
 use std::time::Duration;
 
 use domain::{
-    Event, InterruptCause, Op, OpClass, OpError, OpErrorKind, OpId, OpKind, OpMode, OpState, Phase, QueueReason, Run,
-    RunId, RunState, Settlement, Timestamp,
+    Event, InterruptCause, Op, OpClass, OpError, OpErrorKind, OpId, OpKind, OpMode, OpState, Phase,
+    QueueReason, Run, RunId, RunState, Settlement, Timestamp,
 };
 use keeper::Adoption;
+use limiter::{SavedPause, Snapshot};
 use workspace::{PlannedWrite, World};
 
 use crate::asks;
@@ -31,13 +32,30 @@ pub struct Recovered {
 impl Engine {
     /// Settles what an earlier daemon left open and starts the workers.
     /// `last_alive` is when that daemon last showed a sign of life.
-    pub async fn recover(&self, last_alive: Option<Timestamp>, cause: InterruptCause) -> Result<Recovered, String> {
+    pub async fn recover(
+        &self,
+        last_alive: Option<Timestamp>,
+        cause: InterruptCause,
+    ) -> Result<Recovered, String> {
         let core = &self.core;
-        let mut recovered = Recovered { reaped: core.reap().await, ..Recovered::default() };
+        let mut recovered = Recovered {
+            reaped: core.reap().await,
+            ..Recovered::default()
+        };
         core.restore_pauses().await.map_err(|e| e.to_string())?;
+        tokio::spawn(core.clone().persist_pauses());
         let mut delay = 0;
-        for id in core.store().unfinished_runs().await.map_err(|e| e.to_string())? {
-            let went_on = core.recover_run(id, last_alive, cause).await.map_err(|e| e.to_string())?;
+        for row in core
+            .store()
+            .unfinished_runs()
+            .await
+            .map_err(|e| e.to_string())?
+        {
+            let id = row.id;
+            let went_on = core
+                .recover_run(id, last_alive, cause)
+                .await
+                .map_err(|e| e.to_string())?;
             match went_on {
                 Some(WentOn::Now) => core.spawn_worker(id),
                 Some(WentOn::Staggered) => {
@@ -90,19 +108,29 @@ impl Core {
         let before = run.clone();
         let found = self.settle_open(&journal, &run).await?;
         let run = journal.load().await?;
-        let run = if working || !found.is_empty() { self.brief(&journal, &before, run, found).await? } else { run };
+        let run = if working || !found.is_empty() {
+            self.brief(&journal, &before, run, found).await?
+        } else {
+            run
+        };
         faults::crash_point("engine.briefed");
         if !self.goes_on(&run, working) {
             return Ok(None);
         }
-        journal.append(Batch::of(Event::Queued { reason: QueueReason::Restarted })).await?;
+        journal
+            .append(Batch::of(Event::Queued {
+                reason: QueueReason::Restarted,
+            }))
+            .await?;
         Ok(Some(WentOn::Staggered))
     }
 
     /// The restart policy.
     fn goes_on(&self, run: &Run, was_working: bool) -> bool {
         let settings = self.settings();
-        let Some(interruption) = &run.interrupted else { return false };
+        let Some(interruption) = &run.interrupted else {
+            return false;
+        };
         // One that an earlier start left interrupted waits for somebody; a stop of
         // Longhaul itself is undone by its next start.
         let ours = was_working || interruption.cause == InterruptCause::Shutdown;
@@ -111,7 +139,8 @@ impl Core {
         }
         let deaths = &run.daemon_deaths;
         let crashing = deaths.len() >= 2
-            && deaths[deaths.len() - 1].ms_since(deaths[deaths.len() - 2]) < settings.crash_window_ms;
+            && deaths[deaths.len() - 1].ms_since(deaths[deaths.len() - 2])
+                < settings.crash_window_ms;
         let down = self.now().ms_since(interruption.last_alive);
         !crashing && down <= settings.downtime_limit_ms
     }
@@ -131,16 +160,26 @@ impl Core {
         Ok(found)
     }
 
-    async fn settle_after_crash(&self, journal: &Journal, run: &Run, op: &Op) -> Result<Found, Halt> {
+    async fn settle_after_crash(
+        &self,
+        journal: &Journal,
+        run: &Run,
+        op: &Op,
+    ) -> Result<Found, Halt> {
         if op.keeper.is_none() {
             if !run.task.kind.is_native() && self.agent_lives(run).await {
                 return Ok(Found::GoesOn);
             }
-            self.settle(journal, run, op, "it was under way when Longhaul stopped").await?;
+            self.settle(journal, run, op, "it was under way when Longhaul stopped")
+                .await?;
             return Ok(Found::of(op));
         }
         if faults::sabotaged("blind_rerun") {
-            let again = Event::OpSettled { op: op.id, settlement: Settlement::Again, charge: None };
+            let again = Event::OpSettled {
+                op: op.id,
+                settlement: Settlement::Again,
+                charge: None,
+            };
             journal.append(Batch::of(again)).await?;
             return Ok(Found::Again);
         }
@@ -152,7 +191,8 @@ impl Core {
                 Ok(Found::Again)
             }
             Ok(Adoption::Lost(evidence)) => {
-                self.settle(journal, run, op, &evidence.words()).await?;
+                self.settle(journal, run, op, &lost_words(&evidence))
+                    .await?;
                 Ok(Found::of(op))
             }
             Err(error) => {
@@ -163,7 +203,10 @@ impl Core {
     }
 
     async fn agent_lives(&self, run: &Run) -> bool {
-        let turn = run.open_ops.values().find(|op| op.kind == OpKind::Model && op.state == OpState::Started);
+        let turn = run
+            .open_ops
+            .values()
+            .find(|op| op.kind == OpKind::Model && op.state == OpState::Started);
         let Some(turn) = turn else { return false };
         matches!(
             keeper::adopt(&self.keeper_dir(&keeper_dir_name(turn))).await,
@@ -173,29 +216,63 @@ impl Core {
 
     /// Its command was never begun: it is simply begun now.
     pub(crate) async fn never_started(&self, journal: &Journal, op: &Op) -> Result<(), Halt> {
-        let again = Event::OpSettled { op: op.id, settlement: Settlement::Again, charge: None };
+        let again = Event::OpSettled {
+            op: op.id,
+            settlement: Settlement::Again,
+            charge: None,
+        };
         journal.append(Batch::of(again)).await.map(|_| ())
     }
 
     /// Settles one operation whose outcome is not recorded, by its class.
-    pub(crate) async fn settle(&self, journal: &Journal, run: &Run, op: &Op, evidence: &str) -> Result<(), Halt> {
+    pub(crate) async fn settle(
+        &self,
+        journal: &Journal,
+        run: &Run,
+        op: &Op,
+        evidence: &str,
+    ) -> Result<(), Halt> {
         let mut batch = Batch::default();
         match (op.kind, op.class) {
             (OpKind::Model, _) if !run.task.kind.is_native() => {
-                let error =
-                    OpError { kind: OpErrorKind::Agent, message: evidence.to_owned(), retry_at: None };
-                batch.push(Event::OpFailed { op: op.id, error, result: None, charge: None });
+                let error = OpError {
+                    kind: OpErrorKind::Agent,
+                    message: evidence.to_owned(),
+                    retry_at: None,
+                };
+                batch.push(Event::OpFailed {
+                    op: op.id,
+                    error,
+                    result: None,
+                    charge: None,
+                });
             }
             (_, OpClass::Pure) if !run.task.kind.is_native() => {
-                let error =
-                    OpError { kind: OpErrorKind::Agent, message: evidence.to_owned(), retry_at: None };
-                batch.push(Event::OpFailed { op: op.id, error, result: None, charge: None });
+                let error = OpError {
+                    kind: OpErrorKind::Agent,
+                    message: evidence.to_owned(),
+                    retry_at: None,
+                };
+                batch.push(Event::OpFailed {
+                    op: op.id,
+                    error,
+                    result: None,
+                    charge: None,
+                });
             }
             (kind, OpClass::Pure) => {
-                let model = run.open_ops.get(&op.id).map(|op| op.name.clone()).unwrap_or_default();
+                let model = run
+                    .open_ops
+                    .get(&op.id)
+                    .map(|op| op.name.clone())
+                    .unwrap_or_default();
                 let charge = (kind == OpKind::Model)
                     .then(|| Box::new(self.unsettled_for(&model, op.reserve, None)));
-                batch.push(Event::OpSettled { op: op.id, settlement: Settlement::Again, charge });
+                batch.push(Event::OpSettled {
+                    op: op.id,
+                    settlement: Settlement::Again,
+                    charge,
+                });
             }
             (_, OpClass::Reconcilable) => self.reconcile(run, op, evidence, &mut batch).await,
             (_, OpClass::AtMostOnce) => self.doubt(run, op, evidence, &mut batch),
@@ -205,36 +282,64 @@ impl Core {
 
     /// Looks at the file: after-image, it happened; before-image, it did not.
     async fn reconcile(&self, run: &Run, op: &Op, evidence: &str, batch: &mut Batch) {
-        let plan: Option<PlannedWrite> = op.plan.as_deref().and_then(|plan| serde_json::from_str(plan).ok());
+        let plan: Option<PlannedWrite> = op
+            .plan
+            .as_deref()
+            .and_then(|plan| serde_json::from_str(plan).ok());
         let project = std::path::Path::new(&run.task.project);
-        let workspace = self.workspaces.prepare(&run.id.to_string(), project, run.task.workspace.into()).await;
+        let workspace = self
+            .workspaces
+            .prepare(&run.id.to_string(), project, run.task.workspace)
+            .await;
         let world = match (plan, workspace) {
             (Some(plan), Ok(workspace)) => workspace.probe(&plan).await.ok(),
             _ => None,
         };
         match world {
             Some(World::After) => {
-                let result = batch.blob("Done (Longhaul was interrupted here, and the file shows that it happened).");
+                let result = batch.blob(
+                    "Done (Longhaul was interrupted here, and the file shows that it happened).",
+                );
                 let evidence = "the file has the content it was to get".to_owned();
                 let settlement = Settlement::Happened { result, evidence };
-                batch.push(Event::OpSettled { op: op.id, settlement, charge: None });
+                batch.push(Event::OpSettled {
+                    op: op.id,
+                    settlement,
+                    charge: None,
+                });
             }
             Some(World::Before) => {
-                batch.push(Event::OpSettled { op: op.id, settlement: Settlement::Again, charge: None });
+                batch.push(Event::OpSettled {
+                    op: op.id,
+                    settlement: Settlement::Again,
+                    charge: None,
+                });
             }
             Some(World::Neither) => {
-                let evidence = format!("{evidence}; the file is neither as it was nor as it was to become");
+                let evidence =
+                    format!("{evidence}; the file is neither as it was nor as it was to become");
                 self.doubt(run, op, &evidence, batch);
             }
-            None => self.doubt(run, op, &format!("{evidence}; the file could not be looked at"), batch),
+            None => self.doubt(
+                run,
+                op,
+                &format!("{evidence}; the file could not be looked at"),
+                batch,
+            ),
         }
     }
 
     fn doubt(&self, run: &Run, op: &Op, evidence: &str, batch: &mut Batch) {
         let evidence = self.redact(evidence);
         let review = asks::in_doubt(run, op, &evidence, self.now());
-        batch.push(Event::OpSettled { op: op.id, settlement: Settlement::InDoubt { evidence }, charge: None });
-        batch.push(Event::ReviewRequested { review: Box::new(review) });
+        batch.push(Event::OpSettled {
+            op: op.id,
+            settlement: Settlement::InDoubt { evidence },
+            charge: None,
+        });
+        batch.push(Event::ReviewRequested {
+            review: Box::new(review),
+        });
     }
 
     async fn brief(
@@ -250,14 +355,23 @@ impl Core {
         batch.push(Event::Briefed { text });
         if let Some(message) = briefing.for_the_agent() {
             let text = batch.blob(message);
-            batch.push(Event::MessageAdded { origin: domain::MessageOrigin::Briefing, text });
+            batch.push(Event::MessageAdded {
+                origin: domain::MessageOrigin::Briefing,
+                text,
+            });
         }
         journal.append(batch).await
     }
 
     async fn restore_pauses(&self) -> Result<(), store::ReadError> {
-        for (fingerprint, value) in self.store().pauses().await? {
-            self.parts.limiter.restore(&fingerprint, value);
+        for row in self.store().pauses().await? {
+            if let Ok(pause) = serde_json::from_value(row.state) {
+                let pauses = vec![SavedPause {
+                    credential: row.gate,
+                    pause,
+                }];
+                self.parts.limiter.restore(Snapshot { pauses });
+            }
         }
         Ok(())
     }
@@ -269,4 +383,24 @@ fn interrupt_words(cause: InterruptCause) -> &'static str {
         InterruptCause::Shutdown => "Longhaul was stopped while it worked",
         _ => "Longhaul's background service died while it worked",
     }
+}
+
+/// What is known of a command whose keeper died, in words.
+pub(crate) fn lost_words(evidence: &keeper::Evidence) -> String {
+    let mut words = if evidence.rebooted {
+        "the machine was restarted while it ran".to_owned()
+    } else {
+        "its keeper was killed while it ran".to_owned()
+    };
+    let end = String::from_utf8_lossy(&evidence.last_out);
+    let end = end.trim();
+    if end.is_empty() {
+        words.push_str("; it had printed nothing");
+    } else {
+        words.push_str(&format!(
+            "; the last it printed ({} bytes in all):\n{end}",
+            evidence.out_bytes
+        ));
+    }
+    words
 }

@@ -13,7 +13,7 @@ use crate::journal::Halt;
 use crate::worker::Worker;
 
 /// Longest output read back from a spool.
-const OUTPUT_LIMIT: u64 = 8 * 1024 * 1024;
+const OUTPUT_LIMIT: usize = 8 * 1024 * 1024;
 
 /// How waiting for a command ended.
 pub(crate) enum Waited {
@@ -36,7 +36,9 @@ impl Core {
     /// A short socket path for a keeper: sockets' paths are limited to 108 bytes.
     pub(crate) fn keeper_socket(&self, name: &str) -> PathBuf {
         let hash = blake3::hash(name.as_bytes()).to_hex();
-        self.parts.runtime_dir.join(format!("k-{}.sock", &hash[..16]))
+        self.parts
+            .runtime_dir
+            .join(format!("k-{}.sock", &hash[..16]))
     }
 }
 
@@ -56,7 +58,12 @@ impl Worker {
     ) -> Result<(), Halt> {
         let Tool::Shell { command, timeout_s } = tool else {
             self.begin_op(op, first, None, None).await?;
-            return self.finish(op, ToolResult::error(format!("{} cannot be run here", op.name))).await;
+            return self
+                .finish(
+                    op,
+                    ToolResult::error(format!("{} cannot be run here", op.name)),
+                )
+                .await;
         };
         let _effect = self.effect().await;
         let name = keeper_name(run.id, op);
@@ -69,7 +76,13 @@ impl Worker {
         }
     }
 
-    pub(crate) fn command_spec(&self, name: &str, command: &str, workspace: &Workspace, timeout_ms: u64) -> Spec {
+    pub(crate) fn command_spec(
+        &self,
+        name: &str,
+        command: &str,
+        workspace: &Workspace,
+        timeout_ms: u64,
+    ) -> Spec {
         tools::shell_spec(tools::ShellCommand {
             id: name.to_owned(),
             command: command.to_owned(),
@@ -82,7 +95,9 @@ impl Worker {
 
     pub(crate) async fn start_command(&self, name: &str, spec: &Spec) -> Result<Keeper, String> {
         let dir = self.core.keeper_dir(name);
-        keeper::spawn(&self.core.parts.longhaul, &dir, spec).await.map_err(|error| error.to_string())
+        keeper::spawn(&self.core.parts.longhaul, &dir, spec)
+            .await
+            .map_err(|error| error.to_string())
     }
 
     /// Waits for a command, recording how it ended.
@@ -90,7 +105,8 @@ impl Worker {
         match self.wait_for(&keeper).await {
             Waited::Exited(exit) => {
                 let result = self.core.command_result(&keeper_dir_name(op), &exit).await;
-                self.finish_with(op, result, Some(exit.words())).await?;
+                self.finish_with(op, result, Some(exit_words(&exit)))
+                    .await?;
                 Ok(())
             }
             Waited::Lost(evidence) => self.core.settle(&self.journal, run, op, &evidence).await,
@@ -103,7 +119,7 @@ impl Worker {
         tokio::select! {
             exit = keeper.wait() => match exit {
                 Ok(exit) => Waited::Exited(exit),
-                Err(error) => Waited::Lost(error.to_string()),
+                Err(evidence) => Waited::Lost(crate::recovery::lost_words(&evidence)),
             },
             () = self.control.kill.cancelled() => {
                 let _ = keeper.kill_tree().await;
@@ -124,11 +140,24 @@ impl Worker {
             Ok(Adoption::Alive(keeper)) => self.await_command(run, op, keeper).await,
             Ok(Adoption::Exited(exit)) => {
                 let result = self.core.command_result(&name, &exit).await;
-                self.finish_with(op, result, Some(exit.words())).await
+                self.finish_with(op, result, Some(exit_words(&exit))).await
             }
             Ok(Adoption::NeverStarted) => self.core.never_started(&self.journal, op).await,
-            Ok(Adoption::Lost(evidence)) => self.core.settle(&self.journal, run, op, &evidence.words()).await,
-            Err(error) => self.core.settle(&self.journal, run, op, &error.to_string()).await,
+            Ok(Adoption::Lost(evidence)) => {
+                self.core
+                    .settle(
+                        &self.journal,
+                        run,
+                        op,
+                        &crate::recovery::lost_words(&evidence),
+                    )
+                    .await
+            }
+            Err(error) => {
+                self.core
+                    .settle(&self.journal, run, op, &error.to_string())
+                    .await
+            }
         }
     }
 }
@@ -141,9 +170,27 @@ pub(crate) fn keeper_dir_name(op: &Op) -> String {
 impl Core {
     /// What the model is told of a command that is over.
     pub(crate) async fn command_result(&self, keeper: &str, exit: &Exit) -> ToolResult {
-        let path = self.keeper_dir(keeper).join("out");
-        let output = tokio::task::spawn_blocking(move || keeper::read_spool(&path, OUTPUT_LIMIT)).await;
-        let output = output.ok().and_then(Result::ok).unwrap_or_default();
+        let dir = self.keeper_dir(keeper);
+        let mut spool = keeper::Output::of_ended(&dir, keeper::Stream::Out, 0);
+        let mut output = Vec::new();
+        while let Ok(Some(piece)) = spool.next().await {
+            output.extend_from_slice(&piece);
+            if output.len() >= OUTPUT_LIMIT {
+                break;
+            }
+        }
+        // What the spool had no room for: its end is kept apart.
+        output.extend(keeper::tail(&dir, keeper::Stream::Out).unwrap_or_default());
         tools::shell_result(exit, output)
+    }
+}
+
+/// How a command ended, for the journal.
+fn exit_words(exit: &Exit) -> String {
+    match (&exit.ending, exit.timed_out()) {
+        (_, true) => "timed out".to_owned(),
+        (keeper::Ending::Code(code), _) => format!("exit {code}"),
+        (keeper::Ending::Signal(signal), _) => format!("signal {signal}"),
+        (keeper::Ending::NotStarted(failure), _) => failure.to_string(),
     }
 }

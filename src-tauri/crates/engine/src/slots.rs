@@ -1,8 +1,8 @@
 //! Bounded concurrency: a run works only while it holds a slot. First come,
 //! first served within a priority.
 
-use std::collections::BTreeMap;
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::oneshot;
@@ -28,7 +28,12 @@ pub(crate) struct Slot {
 impl Slots {
     pub(crate) fn new(total: usize) -> Self {
         Self {
-            inner: Arc::new(Mutex::new(Inner { free: total, total, arrivals: 0, waiting: BTreeMap::new() })),
+            inner: Arc::new(Mutex::new(Inner {
+                free: total,
+                total,
+                arrivals: 0,
+                waiting: BTreeMap::new(),
+            })),
         }
     }
 
@@ -39,7 +44,9 @@ impl Slots {
             return None;
         }
         inner.free -= 1;
-        Some(Slot { slots: Some(self.clone()) })
+        Some(Slot {
+            slots: Some(self.clone()),
+        })
     }
 
     /// Waits for a slot. Dropping the future gives up the place in the queue.
@@ -57,7 +64,9 @@ impl Slots {
         };
         // A slot may have been freed between the two locks.
         self.hand_out();
-        receiver.await.expect("a waiting run is only removed by being given a slot")
+        receiver
+            .await
+            .expect("a waiting run is only removed by being given a slot")
     }
 
     /// How many slots there are, and how many are taken.
@@ -68,7 +77,10 @@ impl Slots {
 
     /// Whether anybody waits for a slot.
     pub(crate) fn contended(&self) -> bool {
-        self.lock().waiting.values().any(|sender| !sender.is_closed())
+        self.lock()
+            .waiting
+            .values()
+            .any(|sender| !sender.is_closed())
     }
 
     fn hand_out(&self) {
@@ -78,12 +90,16 @@ impl Slots {
                 if inner.free == 0 {
                     return;
                 }
-                let Some((_, sender)) = inner.waiting.pop_first() else { return };
+                let Some((_, sender)) = inner.waiting.pop_first() else {
+                    return;
+                };
                 inner.free -= 1;
                 sender
             };
             // Sent outside the lock: a slot that nobody takes is dropped here, which gives it back.
-            if let Err(mut unwanted) = next.send(Slot { slots: Some(self.clone()) }) {
+            if let Err(mut unwanted) = next.send(Slot {
+                slots: Some(self.clone()),
+            }) {
                 unwanted.slots = None;
                 self.lock().free += 1;
             }
@@ -91,7 +107,9 @@ impl Slots {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
-        self.inner.lock().expect("no code panics while holding the slots")
+        self.inner
+            .lock()
+            .expect("no code panics while holding the slots")
     }
 }
 
@@ -122,9 +140,13 @@ mod tests {
         assert!(slots.contended());
         drop(held);
         assert!((&mut late).now_or_never().is_none());
-        let slot = (&mut urgent).now_or_never().expect("the urgent one is first");
+        let slot = (&mut urgent)
+            .now_or_never()
+            .expect("the urgent one is first");
         drop(slot);
-        let slot = (&mut late).now_or_never().expect("then the one that came first");
+        let slot = (&mut late)
+            .now_or_never()
+            .expect("then the one that came first");
         assert!((&mut later).now_or_never().is_none());
         drop(slot);
         assert!((&mut later).now_or_never().is_some());

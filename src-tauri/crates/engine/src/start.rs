@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use domain::{
-    BlobRef, Budget, Event, FailCause, Preset, QueueReason, ReviewKind, ReviewState, Run, RunId, Task, WaitCause,
-    WorkspaceMode,
+    BlobRef, Budget, Event, FailCause, Preset, QueueReason, ReviewKind, ReviewState, Run, RunId,
+    Task, WaitCause, WorkspaceMode,
 };
 
 use crate::asks;
@@ -16,6 +16,9 @@ use crate::worker::Worker;
 
 /// Longest prompt: beyond it, a file in the project is the better place.
 const PROMPT_LIMIT: usize = 1024 * 1024;
+
+/// How many of a project's completed runs an estimate is made from.
+const HISTORY: u32 = 20;
 
 /// A task as the user gave it.
 #[derive(Clone, Debug)]
@@ -84,7 +87,9 @@ impl Engine {
         let core = &self.core;
         let prompt = core.redact(new.prompt.trim());
         check_values(&new, &prompt)?;
-        let backend = core.backend(&self.backend_name(new.backend.clone()).await?).await?;
+        let backend = core
+            .backend(&self.backend_name(new.backend.clone()).await?)
+            .await?;
         core.driver(&backend)?;
         for name in &new.fallback {
             let other = core.backend(name).await?;
@@ -96,11 +101,16 @@ impl Engine {
             }
         }
         if let Some(after) = new.after
-            && core.store().load(after).await.map_err(store_error)?.is_none()
+            && core
+                .store()
+                .load(after)
+                .await
+                .map_err(store_error)?
+                .is_none()
         {
             return Err(StartError::UnknownRun(after));
         }
-        let mode = workspace_mode(&new).await?;
+        let mode = workspace_mode(&core.workspaces, &new).await?;
         let task = Task {
             title: title(&prompt),
             prompt: BlobRef::of(prompt.as_bytes()),
@@ -117,10 +127,20 @@ impl Engine {
             after: new.after,
         };
         let id = new_run_id();
-        let events =
-            vec![Event::RunCreated { run: id, task: Box::new(task) }, Event::Queued { reason: QueueReason::New }];
+        let events = vec![
+            Event::RunCreated {
+                run: id,
+                task: Box::new(task),
+            },
+            Event::Queued {
+                reason: QueueReason::New,
+            },
+        ];
         faults::crash_point("engine.before_created");
-        let created = core.store().append(id, None, events, vec![prompt.into()]).await;
+        let created = core
+            .store()
+            .append(id, None, events, vec![prompt.into()])
+            .await;
         let run = created.map_err(|e| StartError::Store(e.to_string()))?.run;
         faults::crash_point("engine.created");
         core.spawn_worker(id);
@@ -131,23 +151,38 @@ impl Engine {
         if let Some(name) = named {
             return Ok(name);
         }
-        let mut names = self.core.store().backend_names().await.map_err(store_error)?;
+        let rows = self.core.store().backends().await.map_err(store_error)?;
+        let mut names: Vec<String> = rows.into_iter().map(|row| row.name).collect();
         match names.len() {
-            0 => Err(StartError::WhichBackend("no backend is set up yet".to_owned())),
+            0 => Err(StartError::WhichBackend(
+                "no backend is set up yet".to_owned(),
+            )),
             1 => Ok(names.remove(0)),
-            _ => Err(StartError::WhichBackend(format!("several backends are set up ({})", names.join(", ")))),
+            _ => Err(StartError::WhichBackend(format!(
+                "several backends are set up ({})",
+                names.join(", ")
+            ))),
         }
     }
 
     /// What runs in this project took so far, if any completed.
     pub async fn estimate(&self, project: &Path) -> Option<Estimate> {
-        let history = self.core.store().history(&project.display().to_string()).await.ok()?;
-        let mut costs: Vec<_> = history.iter().map(|run| run.cost).collect();
+        let history = self
+            .core
+            .store()
+            .history(&project.display().to_string(), HISTORY)
+            .await
+            .ok()?;
+        let mut costs: Vec<_> = history.iter().filter_map(|run| run.cost).collect();
         let mut times: Vec<_> = history.iter().map(|run| run.active_ms).collect();
         costs.sort_unstable();
         times.sort_unstable();
-        let middle = history.len() / 2;
-        Some(Estimate { runs: history.len() as u64, cost: *costs.get(middle)?, active_ms: *times.get(middle)? })
+        let (cost, active_ms) = (*costs.get(costs.len() / 2)?, *times.get(times.len() / 2)?);
+        Some(Estimate {
+            runs: history.len() as u64,
+            cost,
+            active_ms,
+        })
     }
 }
 
@@ -172,31 +207,48 @@ fn check_values(new: &NewRun, prompt: &str) -> Result<(), StartError> {
         || budget.max_tool_calls == Some(0)
         || budget.max_active_ms.is_some_and(|ms| ms <= 0);
     if zero {
-        return Err(StartError::Invalid("a budget must be more than zero".to_owned()));
+        return Err(StartError::Invalid(
+            "a budget must be more than zero".to_owned(),
+        ));
     }
     Ok(())
 }
 
-async fn workspace_mode(new: &NewRun) -> Result<WorkspaceMode, StartError> {
-    let metadata = std::fs::metadata(&new.project)
-        .map_err(|error| StartError::Project(format!("{} cannot be used: {error}", new.project.display())))?;
+async fn workspace_mode(
+    workspaces: &workspace::Workspaces,
+    new: &NewRun,
+) -> Result<WorkspaceMode, StartError> {
+    let metadata = std::fs::metadata(&new.project).map_err(|error| {
+        StartError::Project(format!("{} cannot be used: {error}", new.project.display()))
+    })?;
     if !metadata.is_dir() {
-        return Err(StartError::Project(format!("{} is not a folder", new.project.display())));
+        return Err(StartError::Project(format!(
+            "{} is not a folder",
+            new.project.display()
+        )));
     }
-    std::fs::read_dir(&new.project)
-        .map_err(|error| StartError::Project(format!("{} cannot be read: {error}", new.project.display())))?;
-    let fitting = workspace::default_mode(&new.project).await;
-    if new.workspace == Some(WorkspaceMode::Clone) && fitting != workspace::Mode::Clone {
+    std::fs::read_dir(&new.project).map_err(|error| {
+        StartError::Project(format!("{} cannot be read: {error}", new.project.display()))
+    })?;
+    let fitting = workspaces
+        .default_mode(&new.project)
+        .await
+        .map_err(|e| StartError::Project(e.to_string()))?;
+    if new.workspace == Some(WorkspaceMode::Clone) && fitting != WorkspaceMode::Clone {
         return Err(StartError::Project(format!(
             "{} is not a git repository with a commit, so it cannot be cloned; use --workspace copy",
             new.project.display()
         )));
     }
-    Ok(new.workspace.unwrap_or(fitting.into()))
+    Ok(new.workspace.unwrap_or(fitting))
 }
 
 fn title(prompt: &str) -> String {
-    let line = prompt.lines().find(|line| !line.trim().is_empty()).unwrap_or_default().trim();
+    let line = prompt
+        .lines()
+        .find(|line| !line.trim().is_empty())
+        .unwrap_or_default()
+        .trim();
     match line.char_indices().nth(120) {
         Some((cut, _)) => format!("{}…", &line[..cut]),
         None => line.to_owned(),
@@ -225,13 +277,17 @@ impl Worker {
 
     /// Waits until the run it depends on is completed; asks when it will not be.
     pub(crate) async fn await_dependency(&self, run: Run) -> Result<Run, Halt> {
-        let Some(after) = run.task.after else { return Ok(run) };
+        let Some(after) = run.task.after else {
+            return Ok(run);
+        };
         if run.attempts > 0 {
             return Ok(run);
         }
-        let mut grown = self.core.store().watch();
+        let mut grown = self.core.store().subscribe();
         loop {
-            let Some(other) = self.core.store().load(after).await? else { return Ok(run) };
+            let Some(other) = self.core.store().load(after).await? else {
+                return Ok(run);
+            };
             match other.phase {
                 domain::Phase::Completed => return self.dependency_over().await,
                 domain::Phase::Failed | domain::Phase::Cancelled => {
@@ -242,7 +298,8 @@ impl Worker {
                 }
                 _ => {
                     let detail = format!("starts when '{}' is completed", other.task.title);
-                    self.begin_wait(WaitCause::Dependency, None, &detail).await?;
+                    self.begin_wait(WaitCause::Dependency, None, &detail)
+                        .await?;
                 }
             }
             tokio::select! {
@@ -255,7 +312,12 @@ impl Worker {
     async fn dependency_over(&self) -> Result<Run, Halt> {
         let run = self.journal.load().await?;
         if run.waits.iter().any(|w| w.cause == WaitCause::Dependency) {
-            return self.journal.append(Batch::of(Event::WaitEnded { cause: WaitCause::Dependency })).await;
+            return self
+                .journal
+                .append(Batch::of(Event::WaitEnded {
+                    cause: WaitCause::Dependency,
+                }))
+                .await;
         }
         Ok(run)
     }
@@ -263,13 +325,16 @@ impl Worker {
     /// `true`: start anyway. `false`: the run was ended.
     async fn ask_about_dependency(&self, other: &Run) -> Result<bool, Halt> {
         let detail = format!("'{}' is {}", other.task.title, other.state());
-        self.begin_wait(WaitCause::Dependency, None, &detail).await?;
+        self.begin_wait(WaitCause::Dependency, None, &detail)
+            .await?;
         loop {
             let mut changes = self.control.changes();
             let run = self.journal.load().await?;
             let Some((id, review)) = asks::pending(&run, ReviewKind::Dependency) else {
                 let review = Box::new(asks::dependency(&run, other, self.core.now()));
-                self.journal.append(Batch::of(Event::ReviewRequested { review })).await?;
+                self.journal
+                    .append(Batch::of(Event::ReviewRequested { review }))
+                    .await?;
                 continue;
             };
             let ReviewState::Decided(answer) = &review.state else {
@@ -277,7 +342,9 @@ impl Worker {
                 continue;
             };
             let start = answer.choice == "start";
-            self.journal.append(Batch::of(Event::ReviewUsed { review: id })).await?;
+            self.journal
+                .append(Batch::of(Event::ReviewUsed { review: id }))
+                .await?;
             if !start {
                 self.fail(FailCause::Dependency, detail.clone()).await?;
             }

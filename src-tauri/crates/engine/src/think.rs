@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
-use agents::{Answered, Driver, Turn, TurnError, TurnRequest};
+use agents::{Answered, Driver, TurnError, TurnRequest};
 use domain::{
-    Charge, Event, FailCause, InterruptCause, NanoUsd, Op, OpClass, OpError, OpErrorKind, OpKind, OpMode, OpState,
-    Request, Run, Timestamp, WaitCause,
+    Charge, Event, FailCause, InterruptCause, NanoUsd, Op, OpClass, OpError, OpErrorKind, OpKind,
+    OpMode, OpState, Request, Run, Timestamp, WaitCause,
 };
 
 use crate::backends::BackendConfig;
@@ -56,13 +56,19 @@ impl Worker {
                 crate::gate::Passed::Yes(permit) => permit,
                 crate::gate::Passed::TooLong(why) => {
                     run = self.switch_or_fail(&run, FailCause::MaxWait, why).await?;
-                    if run.state().is_over() { return Ok(run) } else { continue }
+                    if run.state().is_over() {
+                        return Ok(run);
+                    } else {
+                        continue;
+                    }
                 }
             };
             let (now, op) = self.record_call(&call, affordable.reserve).await?;
             run = now;
-            let request = self.request(&run, &call, key, affordable.max_tokens).await?;
-            let host = RunHost::new(self);
+            let request = self
+                .request(&run, &call, key, affordable.max_tokens)
+                .await?;
+            let host = RunHost::new(self, Vec::new());
             match call.driver.turn(request, &host).await {
                 Ok(turn) => {
                     permit.succeeded();
@@ -72,7 +78,9 @@ impl Worker {
                     tries += 1;
                     self.tell_gate(permit, &error);
                     let after = self.after_failure(&call, &error, tries).await?;
-                    run = self.record_failure(&run, &op, &call, error, after, tries).await?;
+                    run = self
+                        .record_failure(&run, &op, &call, error, after, tries)
+                        .await?;
                     if !matches!(run.phase, domain::Phase::Active | domain::Phase::Verifying) {
                         return Ok(run);
                     }
@@ -86,17 +94,30 @@ impl Worker {
 
     /// The backend that answers now, with its driver and model.
     pub(crate) async fn call_of(&self, run: &Run) -> Result<Call, String> {
-        let backend = self.core.backend(&run.backend).await.map_err(|e| e.to_string())?;
+        let backend = self
+            .core
+            .backend(&run.backend)
+            .await
+            .map_err(|e| e.to_string())?;
         let driver = self.core.driver(&backend).map_err(|e| e.to_string())?;
-        let asked = (run.backend == run.task.backend).then_some(run.task.model.as_deref()).flatten();
+        let asked = (run.backend == run.task.backend)
+            .then_some(run.task.model.as_deref())
+            .flatten();
         let model = backend.model_for(asked).unwrap_or_default();
-        Ok(Call { backend, driver, model })
+        Ok(Call {
+            backend,
+            driver,
+            model,
+        })
     }
 
     /// Records the call: a new step's intent, or another try of an open one.
     async fn record_call(&self, call: &Call, reserve: NanoUsd) -> Result<(Run, Op), Halt> {
         let run = self.journal.load().await?;
-        let open = run.open_ops.values().find(|op| op.kind == OpKind::Model && op.state == OpState::Intended);
+        let open = run
+            .open_ops
+            .values()
+            .find(|op| op.kind == OpKind::Model && op.state == OpState::Intended);
         let mut batch = Batch::default();
         let id = match open {
             Some(op) => op.id,
@@ -111,15 +132,29 @@ impl Worker {
                 op.id
             }
         };
-        batch.push(Event::OpStarted { op: id, keeper: None, plan: None });
+        batch.push(Event::OpStarted {
+            op: id,
+            keeper: None,
+            plan: None,
+        });
         faults::crash_point("engine.before_call_intent");
         let run = self.journal.append(batch).await?;
         faults::crash_point("engine.call_started");
-        let op = run.open_ops.get(&id).cloned().ok_or_else(|| Halt::Superseded("the call is not open".to_owned()))?;
+        let op = run
+            .open_ops
+            .get(&id)
+            .cloned()
+            .ok_or_else(|| Halt::Superseded("the call is not open".to_owned()))?;
         Ok((run, op))
     }
 
-    pub(crate) fn new_call(&self, run: &Run, call: &Call, reserve: NanoUsd, batch: &mut Batch) -> Op {
+    pub(crate) fn new_call(
+        &self,
+        run: &Run,
+        call: &Call,
+        reserve: NanoUsd,
+        batch: &mut Batch,
+    ) -> Op {
         let frame = serde_json::to_vec(&self.frame(run, call)).unwrap_or_default();
         let args = batch.blob(frame);
         let request = format!("{}:{}:{}", call.model, run.messages, args);
@@ -128,14 +163,24 @@ impl Worker {
             id: run.next_op(),
             step: run.step + 1,
             kind: OpKind::Model,
-            name: if native { call.model.clone() } else { call.backend.kind.to_string() },
-            class: if native { OpClass::Pure } else { OpClass::AtMostOnce },
+            name: if native {
+                call.model.clone()
+            } else {
+                call.backend.kind.to_string()
+            },
+            class: if native {
+                OpClass::Pure
+            } else {
+                OpClass::AtMostOnce
+            },
             mode: OpMode::Gated,
             state: OpState::Intended,
             call_id: None,
             digest: domain::Digest::of(&call.backend.name, request.as_bytes()),
             args,
-            summary: format!("{} ({})", call.model, call.backend.name).trim_start().to_owned(),
+            summary: format!("{} ({})", call.model, call.backend.name)
+                .trim_start()
+                .to_owned(),
             reserve,
             review: None,
             keeper: None,
@@ -156,7 +201,11 @@ impl Worker {
     }
 
     pub(crate) fn frame(&self, run: &Run, call: &Call) -> agents::Frame {
-        let path = run.workspace.as_ref().map(|w| std::path::PathBuf::from(&w.path)).unwrap_or_default();
+        let path = run
+            .workspace
+            .as_ref()
+            .map(|w| std::path::PathBuf::from(&w.path))
+            .unwrap_or_default();
         let instructions = agents::tools::project_instructions(&path);
         let system = agents::tools::system_prompt(&agents::tools::PromptFacts {
             workspace: &path,
@@ -166,7 +215,10 @@ impl Worker {
         if call.backend.kind.is_native() {
             agents::anthropic::frame(&system, &agents::tools::specs())
         } else {
-            agents::Frame { system, tools: serde_json::Value::Null }
+            agents::Frame {
+                system,
+                tools: serde_json::Value::Null,
+            }
         }
     }
 
@@ -192,10 +244,17 @@ impl Worker {
     }
 
     /// Decides what follows a failed try. Credential failures are seen to here.
-    async fn after_failure(&self, call: &Call, error: &TurnError, tries: u32) -> Result<After, Halt> {
+    async fn after_failure(
+        &self,
+        call: &Call,
+        error: &TurnError,
+        tries: u32,
+    ) -> Result<After, Halt> {
         let settings = self.core.settings();
         Ok(match error.kind {
-            OpErrorKind::RateLimited | OpErrorKind::Overloaded | OpErrorKind::Offline => After::Again,
+            OpErrorKind::RateLimited | OpErrorKind::Overloaded | OpErrorKind::Offline => {
+                After::Again
+            }
             OpErrorKind::Server | OpErrorKind::Cut if tries < settings.tries => After::Again,
             OpErrorKind::Server | OpErrorKind::Cut => After::GiveUp(FailCause::Backend),
             OpErrorKind::Auth => {
@@ -226,16 +285,31 @@ impl Worker {
         let op_error = OpError {
             kind,
             message: self.core.redact(&words),
-            retry_at: error.retry_after_ms.map(|ms| self.core.now().plus_ms(i64::try_from(ms).unwrap_or(i64::MAX))),
+            retry_at: error.retry_after_ms.map(|ms| {
+                self.core
+                    .now()
+                    .plus_ms(i64::try_from(ms).unwrap_or(i64::MAX))
+            }),
         };
         match after {
             After::GiveUp(cause) => {
-                let failed = Event::OpFailed { op: op.id, error: op_error, result: None, charge };
+                let failed = Event::OpFailed {
+                    op: op.id,
+                    error: op_error,
+                    result: None,
+                    charge,
+                };
                 self.journal.append(Batch::of(failed)).await?;
-                self.switch_or_fail(run, cause, self.core.redact(&words)).await
+                self.switch_or_fail(run, cause, self.core.redact(&words))
+                    .await
             }
             After::Again => {
-                let retried = Event::OpRetried { op: op.id, error: op_error, next_at, charge };
+                let retried = Event::OpRetried {
+                    op: op.id,
+                    error: op_error,
+                    next_at,
+                    charge,
+                };
                 let run = self.journal.append(Batch::of(retried)).await?;
                 faults::crash_point("engine.call_retried");
                 match kind {
@@ -254,8 +328,16 @@ impl Worker {
     /// A try that may have been billed is booked at its worst case.
     fn lost_charge(&self, op: &Op, call: &Call, error: &TurnError) -> Option<Box<Charge>> {
         let billed = error.answered == Answered::Begun
-            || matches!(error.kind, OpErrorKind::Cut | OpErrorKind::Silent | OpErrorKind::Cancelled);
-        billed.then(|| Box::new(self.core.unsettled(call, op.reserve, error.partial.as_ref())))
+            || matches!(
+                error.kind,
+                OpErrorKind::Cut | OpErrorKind::Silent | OpErrorKind::Cancelled
+            );
+        billed.then(|| {
+            Box::new(
+                self.core
+                    .unsettled(call, op.reserve, error.partial.as_ref()),
+            )
+        })
     }
 
     /// 15 s doubling with up to a quarter of jitter, for failures that are not limits.
@@ -263,7 +345,11 @@ impl Worker {
         if !matches!(error.kind, OpErrorKind::Server | OpErrorKind::Cut) {
             return 0;
         }
-        let base = self.core.settings().retry_ms.saturating_mul(1 << (tries - 1).min(6));
+        let base = self
+            .core
+            .settings()
+            .retry_ms
+            .saturating_mul(1 << (tries - 1).min(6));
         let jitter = u64::from(uuid::Uuid::now_v7().as_bytes()[15]) * base / 1024;
         i64::try_from(base - jitter).unwrap_or(i64::MAX)
     }
@@ -286,14 +372,26 @@ impl Worker {
     }
 
     /// Lets the next named fallback answer, or fails the run.
-    pub(crate) async fn switch_or_fail(&self, run: &Run, cause: FailCause, why: String) -> Result<Run, Halt> {
+    pub(crate) async fn switch_or_fail(
+        &self,
+        run: &Run,
+        cause: FailCause,
+        why: String,
+    ) -> Result<Run, Halt> {
         let names = &run.task.fallback;
         let next = match names.iter().position(|name| *name == run.backend) {
             Some(at) => names.get(at + 1),
             None => names.first(),
         };
-        let Some(next) = next else { return self.fail(cause, why).await };
-        let model = self.core.backend(next).await.ok().and_then(|b| b.model_for(None));
+        let Some(next) = next else {
+            return self.fail(cause, why).await;
+        };
+        let model = self
+            .core
+            .backend(next)
+            .await
+            .ok()
+            .and_then(|b| b.model_for(None));
         let now = self.journal.load().await?;
         let mut batch = Batch::default();
         for op in now.open_ops.values().filter(|op| op.kind == OpKind::Model) {
@@ -302,16 +400,36 @@ impl Worker {
         for wait in &now.waits {
             batch.push(Event::WaitEnded { cause: wait.cause });
         }
-        batch.push(Event::BackendSwitched { backend: next.clone(), model, why });
+        batch.push(Event::BackendSwitched {
+            backend: next.clone(),
+            model,
+            why,
+        });
         self.journal.append(batch).await
     }
 
     /// Shows why nothing goes on, unless that is shown already.
-    pub(crate) async fn begin_wait(&self, cause: WaitCause, until: Option<Timestamp>, detail: &str) -> Result<(), Halt> {
+    pub(crate) async fn begin_wait(
+        &self,
+        cause: WaitCause,
+        until: Option<Timestamp>,
+        detail: &str,
+    ) -> Result<(), Halt> {
         let run = self.journal.load().await?;
-        if run.waits.iter().any(|w| w.cause == cause && w.until == until) {
+        if run
+            .waits
+            .iter()
+            .any(|w| w.cause == cause && w.until == until)
+        {
             return Ok(());
         }
-        self.journal.append(Batch::of(Event::WaitBegan { cause, until, detail: detail.to_owned() })).await.map(|_| ())
+        self.journal
+            .append(Batch::of(Event::WaitBegan {
+                cause,
+                until,
+                detail: detail.to_owned(),
+            }))
+            .await
+            .map(|_| ())
     }
 }

@@ -1,6 +1,9 @@
 //! The end of a run: the verify command decides whether the agent is done.
 
-use domain::{Event, FailCause, MessageOrigin, Op, OpClass, OpKind, OpMode, OpOutcome, OpState, Phase, ReviewKind, ReviewState, Run};
+use domain::{
+    Event, FailCause, MessageOrigin, Op, OpClass, OpKind, OpMode, OpOutcome, OpState, Phase,
+    ReviewKind, ReviewState, Run,
+};
 use keeper::Adoption;
 
 use crate::asks;
@@ -18,7 +21,9 @@ impl Worker {
     /// The agent says it is done: verify, then complete, or let it go on.
     pub(crate) async fn conclude(&self, run: Run) -> Result<Run, Halt> {
         let _busy = self.busy().await?;
-        let Some(command) = run.task.verify.clone() else { return self.complete(run).await };
+        let Some(command) = run.task.verify.clone() else {
+            return self.complete(run).await;
+        };
         if let Some((id, review)) = asks::pending(&run, ReviewKind::VerifyFailed) {
             let state = review.state.clone();
             return self.act_on_verify_review(run, id, state).await;
@@ -46,12 +51,20 @@ impl Worker {
         if run.phase != Phase::Verifying {
             batch.push(Event::VerifyStarted);
         }
-        let open = run.open_ops.values().find(|op| op.kind == OpKind::Verify).cloned();
+        let open = run
+            .open_ops
+            .values()
+            .find(|op| op.kind == OpKind::Verify)
+            .cloned();
         let op = match open {
             Some(op) => op,
             None => {
                 let op = self.new_verify_op(&run, command, &mut batch);
-                batch.push(crate::ops::intended(&op, crate::policy::users_own_command(), None));
+                batch.push(crate::ops::intended(
+                    &op,
+                    crate::policy::users_own_command(),
+                    None,
+                ));
                 op
             }
         };
@@ -64,7 +77,10 @@ impl Worker {
             Verdict::Passed => OpOutcome::Ok,
             Verdict::Failed(_) => OpOutcome::Error,
         };
-        let run = self.journal.append(Batch::of(Event::VerifyEnded { passed })).await?;
+        let run = self
+            .journal
+            .append(Batch::of(Event::VerifyEnded { passed }))
+            .await?;
         Ok((run, verdict))
     }
 
@@ -102,19 +118,37 @@ impl Worker {
             None => {
                 if op.state == OpState::Started {
                     // Its keeper is gone: a verify command is simply run again.
-                    let again = Event::OpSettled { op: op.id, settlement: domain::Settlement::Again, charge: None };
+                    let again = Event::OpSettled {
+                        op: op.id,
+                        settlement: domain::Settlement::Again,
+                        charge: None,
+                    };
                     self.journal.append(Batch::of(again)).await?;
                 }
                 let name = keeper_name(run.id, op);
-                self.begin_op(op, Vec::new(), Some(name.clone()), None).await?;
+                self.begin_op(op, Vec::new(), Some(name.clone()), None)
+                    .await?;
                 let workspace = match self.open_workspace(run).await {
                     Ok(workspace) => workspace,
-                    Err(why) => return self.end_verify(op, agents::tools::ToolResult::error(why)).await,
+                    Err(why) => {
+                        return self
+                            .end_verify(op, agents::tools::ToolResult::error(why))
+                            .await;
+                    }
                 };
-                let spec = self.command_spec(&name, command, &workspace, self.core.settings().verify_timeout_ms);
+                let spec = self.command_spec(
+                    &name,
+                    command,
+                    &workspace,
+                    self.core.settings().verify_timeout_ms,
+                );
                 let keeper = match self.start_command(&name, &spec).await {
                     Ok(keeper) => keeper,
-                    Err(why) => return self.end_verify(op, agents::tools::ToolResult::error(why)).await,
+                    Err(why) => {
+                        return self
+                            .end_verify(op, agents::tools::ToolResult::error(why))
+                            .await;
+                    }
                 };
                 (name, self.wait_for(&keeper).await)
             }
@@ -137,7 +171,11 @@ impl Worker {
         }
     }
 
-    async fn end_verify(&self, op: &Op, result: agents::tools::ToolResult) -> Result<Verdict, Halt> {
+    async fn end_verify(
+        &self,
+        op: &Op,
+        result: agents::tools::ToolResult,
+    ) -> Result<Verdict, Halt> {
         let verdict = match result.outcome {
             OpOutcome::Ok => Verdict::Passed,
             OpOutcome::Error => Verdict::Failed(self.core.redact(&result.text)),
@@ -146,19 +184,36 @@ impl Worker {
         Ok(verdict)
     }
 
-    async fn after_failed_verify(&self, run: Run, command: &str, output: String) -> Result<Run, Halt> {
+    async fn after_failed_verify(
+        &self,
+        run: Run,
+        command: &str,
+        output: String,
+    ) -> Result<Run, Halt> {
         if run.verify_failures <= self.core.settings().verify_tries {
             return self.send_back(command, &output, Vec::new()).await;
         }
         let review = asks::verify_failed(&run, command, &output, self.core.now());
-        let run = self.journal.append(Batch::of(Event::ReviewRequested { review: Box::new(review) })).await?;
-        match asks::pending(&run, ReviewKind::VerifyFailed).map(|(id, review)| (id, review.state.clone())) {
+        let run = self
+            .journal
+            .append(Batch::of(Event::ReviewRequested {
+                review: Box::new(review),
+            }))
+            .await?;
+        match asks::pending(&run, ReviewKind::VerifyFailed)
+            .map(|(id, review)| (id, review.state.clone()))
+        {
             Some((id, state)) => self.act_on_verify_review(run, id, state).await,
             None => Ok(run),
         }
     }
 
-    async fn act_on_verify_review(&self, run: Run, id: domain::ReviewId, state: ReviewState) -> Result<Run, Halt> {
+    async fn act_on_verify_review(
+        &self,
+        run: Run,
+        id: domain::ReviewId,
+        state: ReviewState,
+    ) -> Result<Run, Halt> {
         let ReviewState::Decided(answer) = state else {
             let mut changes = self.control.changes();
             let now = self.journal.load().await?;
@@ -175,26 +230,43 @@ impl Worker {
                 self.complete(run).await
             }
             "again" => {
-                let detail = run.reviews.get(&id).map(|r| r.detail.clone()).unwrap_or_default();
+                let detail = run
+                    .reviews
+                    .get(&id)
+                    .map(|r| r.detail.clone())
+                    .unwrap_or_default();
                 let command = run.task.verify.clone().unwrap_or_default();
-                let note = answer.note.map(|n| format!("{detail}\n\nThe user's note: {n}")).unwrap_or(detail);
+                let note = answer
+                    .note
+                    .map(|n| format!("{detail}\n\nThe user's note: {n}"))
+                    .unwrap_or(detail);
                 self.send_back(&command, &note, vec![used]).await
             }
             _ => {
                 self.journal.append(Batch::of(used)).await?;
-                self.fail(FailCause::Verify, "the verify command still fails".to_owned()).await
+                self.fail(
+                    FailCause::Verify,
+                    "the verify command still fails".to_owned(),
+                )
+                .await
             }
         }
     }
 
     /// The agent is told what the verify command said.
     async fn send_back(&self, command: &str, output: &str, first: Vec<Event>) -> Result<Run, Halt> {
-        let mut batch = Batch { events: first, blobs: Vec::new() };
+        let mut batch = Batch {
+            events: first,
+            blobs: Vec::new(),
+        };
         let text = batch.blob(format!(
             "Longhaul ran the verify command `{command}` and it failed. Mend the cause (do not weaken the check), \
              then finish again.\n\n{output}"
         ));
-        batch.push(Event::MessageAdded { origin: MessageOrigin::Verify, text });
+        batch.push(Event::MessageAdded {
+            origin: MessageOrigin::Verify,
+            text,
+        });
         self.journal.append(batch).await
     }
 }

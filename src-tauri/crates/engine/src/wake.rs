@@ -32,12 +32,17 @@ impl Engine {
                 continue;
             }
             tracing::info!(slept_ms = slept, "the machine slept");
-            core.parts.limiter.look_again();
+            core.parts.limiter.recheck();
             for (run, control) in core.controls() {
-                let working = core.load(run).await.is_ok_and(|run| matches!(run.state(), RunState::Running | RunState::Verifying));
+                let working = core.load(run).await.is_ok_and(|run| {
+                    matches!(run.state(), RunState::Running | RunState::Verifying)
+                });
                 if working {
                     let journal = core.journal(run);
-                    if let Err(error) = journal.append(Batch::of(Event::Suspended { ms: slept })).await {
+                    if let Err(error) = journal
+                        .append(Batch::of(Event::Suspended { ms: slept }))
+                        .await
+                    {
                         tracing::warn!(%run, %error, "could not record the sleep");
                     }
                 }

@@ -16,6 +16,9 @@ use crate::slots::Slot;
 /// gives up: an endless disagreement with the journal is a bug, not work.
 const MAX_SUPERSEDED: u32 = 50;
 
+/// How long a run waits before it looks whether the disk has space again.
+const NO_SPACE_MS: i64 = 10_000;
+
 pub(crate) struct Worker {
     pub(crate) core: Arc<Core>,
     pub(crate) id: RunId,
@@ -58,15 +61,30 @@ impl Worker {
     pub(crate) async fn drive(self) {
         let mut superseded = 0;
         loop {
-            let head = self.journal.load().await.map(|run| run.head).unwrap_or_default();
+            let head = self
+                .journal
+                .load()
+                .await
+                .map(|run| run.head)
+                .unwrap_or_default();
             match Box::pin(self.work()).await {
                 Ok(()) | Err(Halt::Stopped) => return,
                 Err(Halt::Superseded(why)) => {
-                    let moved = self.journal.load().await.is_ok_and(|run| run.head > head + 1);
+                    let moved = self
+                        .journal
+                        .load()
+                        .await
+                        .is_ok_and(|run| run.head > head + 1);
                     superseded = if moved { 0 } else { superseded + 1 };
                     tracing::debug!(run = %self.id, %why, "looking again");
                     if superseded > MAX_SUPERSEDED {
                         self.give_up(&why).await;
+                        return;
+                    }
+                }
+                Err(Halt::NoSpace) => {
+                    tracing::error!(run = %self.id, "the disk is full; the run waits for space");
+                    if self.sleep(NO_SPACE_MS).await.is_err() {
                         return;
                     }
                 }
@@ -110,7 +128,11 @@ impl Worker {
                 conversation.catch_up(&self.journal, &run).await?;
                 conversation.model_spoke_last() && !has_open_call(&run)
             };
-            run = if done { Box::pin(self.conclude(run)).await? } else { Box::pin(self.think(run)).await? };
+            run = if done {
+                Box::pin(self.conclude(run)).await?
+            } else {
+                Box::pin(self.think(run)).await?
+            };
         }
     }
 
@@ -119,7 +141,10 @@ impl Worker {
         if run.phase == Phase::Queued {
             run = self.await_dependency(run).await?;
             self.enter().await?;
-            let event = Event::Started { backend: run.backend.clone(), model: run.task.model.clone() };
+            let event = Event::Started {
+                backend: run.backend.clone(),
+                model: run.task.model.clone(),
+            };
             run = self.journal.append(Batch::of(event)).await?;
         } else {
             self.enter().await?;
@@ -130,14 +155,21 @@ impl Worker {
         }
         run = self.prepare_workspace(run).await?;
         if run.messages == 0 {
-            let event = Event::MessageAdded { origin: MessageOrigin::Prompt, text: run.task.prompt.clone() };
+            let event = Event::MessageAdded {
+                origin: MessageOrigin::Prompt,
+                text: run.task.prompt.clone(),
+            };
             run = self.journal.append(Batch::of(event)).await?;
         }
         Ok(run)
     }
 
     pub(crate) fn check_stop(&self) -> Result<(), Halt> {
-        if self.control.stop.is_cancelled() { Err(Halt::Stopped) } else { Ok(()) }
+        if self.control.stop.is_cancelled() {
+            Err(Halt::Stopped)
+        } else {
+            Ok(())
+        }
     }
 
     /// Makes sure the run has a slot; it is kept until [`Worker::rest`].
@@ -177,10 +209,17 @@ impl Worker {
     async fn yield_if_due(&self, run: Run) -> Result<Run, Halt> {
         let began = *self.chunk_began.lock().await;
         let worked = began.map_or(0, |began| self.core.now().ms_since(began));
-        if worked < self.core.settings().chunk_ms || !self.core.slots.contended() || run.phase != Phase::Active {
+        if worked < self.core.settings().chunk_ms
+            || !self.core.slots.contended()
+            || run.phase != Phase::Active
+        {
             return Ok(run);
         }
-        self.journal.append(Batch::of(Event::Queued { reason: QueueReason::Yielded })).await?;
+        self.journal
+            .append(Batch::of(Event::Queued {
+                reason: QueueReason::Yielded,
+            }))
+            .await?;
         self.rest().await;
         self.begin(self.journal.load().await?).await
     }
@@ -215,7 +254,9 @@ impl Worker {
             Err(why) => return Ok(Err(why)),
         };
         let taken = workspace.snapshot(&format!("step {}", run.step)).await;
-        Ok(taken.map(|s| s.id).map_err(|error| format!("the workspace cannot be snapshotted: {error}")))
+        Ok(taken
+            .map(|s| s.id)
+            .map_err(|error| format!("the workspace cannot be snapshotted: {error}")))
     }
 
     /// Ends the run as failed, with what the model last said as partial result.
@@ -226,7 +267,11 @@ impl Worker {
         for op in run.open_ops.keys() {
             batch.push(crate::ops::cancelled(*op));
         }
-        batch.push(Event::Failed { cause, message, partial });
+        batch.push(Event::Failed {
+            cause,
+            message,
+            partial,
+        });
         self.journal.append(batch).await
     }
 
@@ -234,7 +279,10 @@ impl Worker {
     pub(crate) fn withdraw_reviews(&self, run: &Run, why: &str) -> Batch {
         let mut batch = Batch::default();
         for review in run.reviews.keys() {
-            batch.push(Event::ReviewWithdrawn { review: *review, why: why.to_owned() });
+            batch.push(Event::ReviewWithdrawn {
+                review: *review,
+                why: why.to_owned(),
+            });
         }
         batch
     }
@@ -248,7 +296,9 @@ impl Worker {
 }
 
 fn has_open_call(run: &Run) -> bool {
-    run.open_ops.values().any(|op| op.kind == domain::OpKind::Model)
+    run.open_ops
+        .values()
+        .any(|op| op.kind == domain::OpKind::Model)
 }
 
 /// Something of the run goes on as long as this lives.

@@ -43,7 +43,7 @@ pub use apply::{Applied, ApplyBranch, ApplyError};
 pub use diff::{ChangeStatus, ChangedFile};
 pub use files::{FileHash, PlannedWrite, ReadFile, World, WriteError};
 pub use git::GitError;
-pub use marker::{LeftOut, Mode, UnknownMode};
+pub use marker::{LeftOut, Mode};
 pub use paths::PathError;
 pub use prepare::{DEFAULT_COPY_LIMIT, Workspaces};
 pub use prepare_error::PrepareError;

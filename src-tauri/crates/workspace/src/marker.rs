@@ -8,50 +8,7 @@ use serde::{Deserialize, Serialize};
 const NAME: &str = "workspace.json";
 const VERSION: u32 = 1;
 
-/// How a run's files are kept apart from the user's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Mode {
-    /// A local clone with its own `.git`, from the user's current HEAD.
-    Clone,
-    /// A copy of the files that `.gitignore` does not leave out.
-    Copy,
-    /// The project itself.
-    InPlace,
-}
-
-impl Mode {
-    /// The word used on the command line and in JSON.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Mode::Clone => "clone",
-            Mode::Copy => "copy",
-            Mode::InPlace => "in-place",
-        }
-    }
-}
-
-impl std::fmt::Display for Mode {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// A workspace kind that is none of `clone`, `copy`, `in-place`.
-#[derive(Debug, thiserror::Error)]
-#[error("\"{0}\" is no workspace kind; use clone, copy or in-place")]
-pub struct UnknownMode(String);
-
-impl std::str::FromStr for Mode {
-    type Err = UnknownMode;
-
-    fn from_str(text: &str) -> Result<Mode, UnknownMode> {
-        [Mode::Clone, Mode::Copy, Mode::InPlace]
-            .into_iter()
-            .find(|mode| mode.as_str() == text)
-            .ok_or_else(|| UnknownMode(text.to_owned()))
-    }
-}
+pub use domain::WorkspaceMode as Mode;
 
 /// What of the user's project the workspace does not have, so that it can be said.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
