@@ -1,0 +1,60 @@
+//! The agent's own tools, as the journal knows them.
+
+use domain::OpClass;
+use serde_json::Value;
+
+use super::protocol::text;
+use crate::driver::ObservedCall;
+
+/// The longest summary, in characters.
+const SUMMARY_MAX: usize = 200;
+
+/// What may be done when a call's outcome is unknown. Claude's edits are its own:
+/// we know no before-image, so that only reading may be repeated.
+pub(crate) fn class(tool: &str) -> OpClass {
+    match tool {
+        "Read" | "Glob" | "Grep" | "LS" | "NotebookRead" | "ToolSearch" => OpClass::Pure,
+        _ => OpClass::AtMostOnce,
+    }
+}
+
+/// A call as told to the host.
+pub(crate) fn observed(call_id: &str, name: &str, input: &Value) -> ObservedCall {
+    ObservedCall {
+        call_id: call_id.to_owned(),
+        name: name.to_owned(),
+        input: input.to_string(),
+        summary: summary(name, input),
+        class: class(name),
+    }
+}
+
+/// The field of the input that says most, in one line.
+fn summary(name: &str, input: &Value) -> String {
+    let telling = [
+        "command",
+        "file_path",
+        "notebook_path",
+        "pattern",
+        "path",
+        "url",
+        "query",
+        "description",
+        "prompt",
+    ];
+    let said = telling
+        .into_iter()
+        .map(|field| text(input, field))
+        .find(|said| !said.is_empty());
+    let line = match said {
+        Some(said) => format!(
+            "{name}: {}",
+            said.split_whitespace().collect::<Vec<_>>().join(" ")
+        ),
+        None => name.to_owned(),
+    };
+    match line.char_indices().nth(SUMMARY_MAX) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
+}

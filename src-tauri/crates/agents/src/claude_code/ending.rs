@@ -1,0 +1,143 @@
+//! How a turn ended, from its `result` line. A failed API call is told as
+//! `subtype: success` with `is_error: true`, so both are looked at.
+
+use domain::OpErrorKind;
+use serde_json::{Value, json};
+
+use super::protocol::{Freshness, Seen, charge, readable, text};
+use crate::driver::{Answered, Stop, Turn, TurnError, Usage};
+
+/// An error before anything was answered.
+pub(crate) fn failed(kind: OpErrorKind, message: String) -> TurnError {
+    TurnError {
+        kind,
+        message,
+        retry_after_ms: None,
+        partial: None,
+        answered: Answered::No,
+    }
+}
+
+/// What a refused or failed request is called.
+pub(crate) fn words_for(status: Option<u64>, error: &str) -> String {
+    match status {
+        Some(401 | 403) => {
+            format!("claude's credential was refused ({error}): log in again or mend the key")
+        }
+        Some(status) => format!("claude's request failed with {status} ({error})"),
+        None => format!("claude's request failed ({error})"),
+    }
+}
+
+/// Whether a result says that there is no session `id`: nothing was done, and the
+/// error names it. Looked at only before the agent's `init`.
+pub(crate) fn knows_no(result: &Value, id: &str) -> bool {
+    text(result, "subtype") == "error_during_execution"
+        && result["num_turns"].as_u64() == Some(0)
+        && errors(result).contains(id)
+}
+
+/// The turn, or why there is none.
+pub(crate) fn of(
+    result: &Value,
+    fresh: Freshness,
+    seen: Seen,
+    last_text: &str,
+) -> Result<Turn, TurnError> {
+    let answered = if seen.requests > 0 {
+        Answered::Begun
+    } else {
+        Answered::No
+    };
+    let model = seen.model.clone();
+    let charge = charge(result, fresh, seen);
+    if text(result, "subtype") == "success" && result["is_error"] != true {
+        let words = match text(result, "result") {
+            "" => last_text,
+            words => words,
+        };
+        return Ok(Turn {
+            content: json!([{"type": "text", "text": words}]).to_string(),
+            text: words.to_owned(),
+            calls: Vec::new(),
+            stop: stop(text(result, "stop_reason")),
+            model,
+            usage: None,
+            charge: Some(charge),
+        });
+    }
+    let raw = charge.raw.clone();
+    let spent = charge.tokens.prompt() + charge.tokens.output > 0;
+    let parts = charge.parts;
+    let partial = spent.then_some(Usage {
+        parts,
+        raw,
+        request_id: charge.request_id,
+    });
+    Err(TurnError {
+        partial,
+        answered,
+        ..failed(kind(result), message(result))
+    })
+}
+
+fn stop(word: &str) -> Stop {
+    match word {
+        "end_turn" | "" => Stop::EndTurn,
+        "refusal" => Stop::Refusal(None),
+        "max_tokens" => Stop::MaxTokens,
+        "model_context_window_exceeded" => Stop::ContextFull,
+        // The turn is over: that the last message asked for tools is no wish of its own.
+        "tool_use" | "stop_sequence" => Stop::EndTurn,
+        other => Stop::Other(other.to_owned()),
+    }
+}
+
+fn kind(result: &Value) -> OpErrorKind {
+    if text(result, "api_error_type") == "billing_error" {
+        return OpErrorKind::SpendLimit;
+    }
+    match result["api_error_status"].as_u64() {
+        Some(401 | 403) => OpErrorKind::Auth,
+        Some(402) => OpErrorKind::SpendLimit,
+        Some(429) => OpErrorKind::RateLimited,
+        Some(503 | 529) => OpErrorKind::Overloaded,
+        Some(400..500) => OpErrorKind::BadRequest,
+        Some(500..) => OpErrorKind::Server,
+        _ if text(result, "stop_reason") == "refusal" => OpErrorKind::Refused,
+        _ => OpErrorKind::Agent,
+    }
+}
+
+fn message(result: &Value) -> String {
+    let said = match readable(&result["result"]) {
+        said if said.is_empty() => errors(result),
+        said => said,
+    };
+    let said = if said.is_empty() {
+        "it gave no reason".to_owned()
+    } else {
+        said
+    };
+    match text(result, "subtype") {
+        "success" => format!("claude ended its turn with an error: {said}"),
+        "error_max_turns" => format!("claude reached its limit of turns: {said}"),
+        "error_max_budget_usd" => format!("claude reached its own cost limit: {said}"),
+        "error_during_execution" => {
+            format!(
+                "claude's turn was broken off ({}): {said}",
+                text(result, "terminal_reason")
+            )
+        }
+        other => format!("claude's turn ended with {other}: {said}"),
+    }
+}
+
+fn errors(result: &Value) -> String {
+    let list = result["errors"].as_array();
+    list.into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect::<Vec<_>>()
+        .join("; ")
+}

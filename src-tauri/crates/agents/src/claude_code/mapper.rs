@@ -1,0 +1,415 @@
+//! What each line means: pure, so that recordings can be replayed through it.
+
+use std::collections::{HashMap, HashSet};
+
+use domain::{OpErrorKind, OpOutcome};
+use serde_json::Value;
+
+use super::protocol::{Freshness, Line, Seen, Teller, readable, text};
+use super::{calls, ending};
+use crate::driver::{Delta, ObservedCall, Turn, TurnError};
+
+/// A retry of this many failed tries with a refused credential is not waited for:
+/// the agent would go on for minutes (ten tries), and nothing mends by itself.
+/// The first may be a login token being renewed.
+const REFUSED_TRIES: u64 = 2;
+
+/// Something to do because of a line.
+#[derive(Debug)]
+pub(crate) enum Action {
+    /// The agent's session id.
+    Session(String),
+    /// Show it.
+    Delta(Delta),
+    /// A call begins.
+    Started(ObservedCall),
+    /// A call is over.
+    Ended {
+        call_id: String,
+        outcome: OpOutcome,
+        result: String,
+    },
+    /// The agent asks whether it may.
+    Permit {
+        request_id: String,
+        call: ObservedCall,
+        input: Value,
+    },
+    /// To be refused without asking anyone.
+    Deny {
+        request_id: String,
+        why: &'static str,
+    },
+    /// A request of a kind this driver knows nothing of.
+    Unsupported { request_id: String, what: String },
+    /// Worth keeping.
+    Note(String),
+    /// Waiting for it is pointless; it is to be stopped.
+    GaveUp(Box<TurnError>),
+    /// The session to be resumed does not exist.
+    UnknownSession,
+    /// The turn is over.
+    Finished(Box<Result<Turn, TurnError>>),
+}
+
+/// Whether silence means that something is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// An answer is due: silence is limited.
+    Expecting,
+    /// The agent's own retry is due in so many milliseconds from its last line.
+    Retrying(u64),
+    /// Tools run, or a person is asked: silence is fine.
+    Busy,
+}
+
+/// Follows one process from its first line.
+#[derive(Debug)]
+pub(crate) struct Mapper {
+    fresh: Freshness,
+    /// The session asked for by `--resume`.
+    resumed: Option<String>,
+    pub(crate) session: Option<String>,
+    open: HashSet<String>,
+    asked: HashMap<String, String>,
+    retry_ms: Option<u64>,
+    /// The message being streamed.
+    streaming: Option<String>,
+    /// The last message that was streamed: its blocks were shown already.
+    shown: Option<String>,
+    messages: HashSet<String>,
+    pub(crate) seen: Seen,
+    last_text: String,
+    /// Models that answered and were told of.
+    told: HashSet<String>,
+    /// What cannot be read was told of.
+    garbage: u64,
+}
+
+impl Mapper {
+    /// `resumed` is the session the process was told to go on with.
+    pub(crate) fn new(resumed: Option<String>) -> Self {
+        Self {
+            fresh: if resumed.is_some() {
+                Freshness::Resumed
+            } else {
+                Freshness::NewSession
+            },
+            resumed,
+            session: None,
+            open: HashSet::new(),
+            asked: HashMap::new(),
+            retry_ms: None,
+            streaming: None,
+            shown: None,
+            messages: HashSet::new(),
+            seen: Seen::default(),
+            last_text: String::new(),
+            told: HashSet::new(),
+            garbage: 0,
+        }
+    }
+
+    /// Where the turn is.
+    pub(crate) fn phase(&self) -> Phase {
+        if !self.asked.is_empty() {
+            Phase::Busy
+        } else if self.streaming.is_some() {
+            Phase::Expecting
+        } else if !self.open.is_empty() {
+            Phase::Busy
+        } else {
+            self.retry_ms.map_or(Phase::Expecting, Phase::Retrying)
+        }
+    }
+
+    /// Calls without a result.
+    pub(crate) fn open_calls(&self) -> usize {
+        self.open.len()
+    }
+
+    /// Whether the agent has begun to work on what it was sent.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.session.is_some()
+    }
+
+    /// What a line asks to be done.
+    pub(crate) fn line(&mut self, bytes: &[u8]) -> Vec<Action> {
+        let line = Line::parse(bytes);
+        if !matches!(line, Line::Garbage | Line::Other(_) | Line::Response(..)) {
+            self.retry_ms = None;
+        }
+        match line {
+            Line::System(subtype, message) => self.system(&subtype, &message),
+            Line::Stream(event, Teller::Main) => self.stream(&event),
+            Line::Assistant(message, teller) => self.assistant(&message, teller),
+            Line::User(message) => self.user(&message),
+            Line::Request(id, request) => vec![self.request(id, request)],
+            Line::Cancel(request_id) => {
+                // It need not be answered; its review is withdrawn with the turn.
+                self.asked.remove(&request_id);
+                Vec::new()
+            }
+            Line::Response(id, Some(error)) => {
+                vec![Action::Note(format!("claude refused {id}: {error}"))]
+            }
+            Line::Result(result) => vec![self.result(&result)],
+            Line::Stream(_, Teller::Subagent) | Line::Response(_, None) | Line::Other(_) => {
+                Vec::new()
+            }
+            Line::Garbage => {
+                self.unreadable(String::from_utf8_lossy(bytes).chars().take(200).collect())
+            }
+        }
+    }
+
+    /// A line that is no message, in words. Only the first is told: an agent that
+    /// writes its log to the wrong stream would fill the timeline.
+    pub(crate) fn unreadable(&mut self, what: String) -> Vec<Action> {
+        self.garbage += 1;
+        match self.garbage {
+            1 => vec![Action::Note(format!(
+                "claude wrote a line that is no message (kept in its spool): {what}"
+            ))],
+            _ => Vec::new(),
+        }
+    }
+
+    /// A permission was decided.
+    pub(crate) fn answered(&mut self, request_id: &str) {
+        self.asked.remove(request_id);
+    }
+
+    fn system(&mut self, subtype: &str, message: &Value) -> Vec<Action> {
+        match subtype {
+            "init" => {
+                self.seen.model = text(message, "model").to_owned();
+                let session = text(message, "session_id").to_owned();
+                let known = self.session.replace(session.clone());
+                if session.is_empty() || known.as_ref() == Some(&session) {
+                    return Vec::new();
+                }
+                vec![Action::Session(session)]
+            }
+            "status" => {
+                if text(message, "status") == "requesting" {
+                    self.streaming = None;
+                }
+                Vec::new()
+            }
+            "api_retry" => self.retry(message),
+            "informational"
+            | "model_refusal_no_fallback"
+            | "permission_denied"
+            | "compact_boundary" => {
+                vec![Action::Note(remark(subtype, message))]
+            }
+            // No model is swapped behind the user's back, by whatever word.
+            _ if message.get("original_model").is_some()
+                || message.get("fallback_model").is_some() =>
+            {
+                vec![Action::Note(remark(subtype, message))]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn retry(&mut self, message: &Value) -> Vec<Action> {
+        self.streaming = None;
+        let wait = message["retry_delay_ms"].as_f64().unwrap_or(0.0).max(0.0) as u64;
+        let (attempt, status) = (
+            message["attempt"].as_u64().unwrap_or(1),
+            message["error_status"].as_u64(),
+        );
+        if matches!(status, Some(401 | 403)) && attempt >= REFUSED_TRIES {
+            let error = ending::failed(
+                OpErrorKind::Auth,
+                ending::words_for(status, text(message, "error")),
+            );
+            return vec![Action::GaveUp(Box::new(error))];
+        }
+        self.retry_ms = Some(wait);
+        let what = match status {
+            Some(status) => format!("{} ({status})", text(message, "error")),
+            None => text(message, "error").to_owned(),
+        };
+        let reason = format!(
+            "{what}; try {} follows in {:.1} s",
+            attempt + 1,
+            wait as f64 / 1000.0
+        );
+        let mut actions = vec![Action::Delta(Delta::Retrying {
+            reason: reason.clone(),
+            at: None,
+        })];
+        // One remark a series: the deltas tell the rest.
+        if attempt == 1 {
+            actions.push(Action::Note(format!("claude's request failed: {reason}")));
+        }
+        actions
+    }
+
+    fn stream(&mut self, event: &Value) -> Vec<Action> {
+        let delta = match text(event, "type") {
+            "message_start" => {
+                let id = text(&event["message"], "id").to_owned();
+                self.streaming = Some(id.clone());
+                self.shown = Some(id);
+                None
+            }
+            "message_stop" => {
+                self.streaming = None;
+                None
+            }
+            "content_block_start"
+                if text(&event["content_block"], "type").ends_with("tool_use") =>
+            {
+                Some(Delta::Tool(
+                    text(&event["content_block"], "name").to_owned(),
+                ))
+            }
+            "content_block_delta" => match text(&event["delta"], "type") {
+                "text_delta" => Some(Delta::Text(text(&event["delta"], "text").to_owned())),
+                "thinking_delta" => Some(Delta::Thinking(
+                    text(&event["delta"], "thinking").to_owned(),
+                )),
+                _ => None,
+            },
+            _ => None,
+        };
+        delta.map(Action::Delta).into_iter().collect()
+    }
+
+    fn assistant(&mut self, message: &Value, teller: Teller) -> Vec<Action> {
+        let body = &message["message"];
+        let (id, model) = (text(body, "id"), text(body, "model"));
+        let mut actions = Vec::new();
+        if model != "<synthetic>" && !model.is_empty() {
+            if self.messages.insert(id.to_owned()) {
+                self.seen.requests += 1;
+            }
+            if let Some(request) = message["request_id"].as_str() {
+                self.seen.request_id = Some(request.to_owned());
+            }
+            actions.extend(self.answering(model, teller));
+        }
+        if teller == Teller::Main && self.streaming.as_deref() != Some(id) {
+            // Not what was being streamed: that stream was given up.
+            self.streaming = None;
+        }
+        for block in body["content"].as_array().into_iter().flatten() {
+            match text(block, "type") {
+                "text" if teller == Teller::Main && model != "<synthetic>" => {
+                    self.last_text = text(block, "text").to_owned();
+                    if self.shown.as_deref() != Some(id) {
+                        actions.push(Action::Delta(Delta::Text(self.last_text.clone())));
+                    }
+                }
+                "tool_use" => {
+                    let call =
+                        calls::observed(text(block, "id"), text(block, "name"), &block["input"]);
+                    self.open.insert(call.call_id.clone());
+                    actions.push(Action::Started(call));
+                }
+                _ => {}
+            }
+        }
+        actions
+    }
+
+    fn answering(&mut self, model: &str, teller: Teller) -> Option<Action> {
+        let announced = std::mem::replace(&mut self.seen.model, model.to_owned());
+        if teller == Teller::Subagent {
+            self.seen.model = announced;
+            return None; // Subagents have models of their own, by configuration.
+        }
+        let other = !announced.is_empty() && announced != model;
+        (other && self.told.insert(model.to_owned()))
+            .then(|| Action::Note(format!("{model} answered; {announced} was expected")))
+    }
+
+    fn user(&mut self, message: &Value) -> Vec<Action> {
+        let mut actions = Vec::new();
+        for block in message["content"].as_array().into_iter().flatten() {
+            if text(block, "type") != "tool_result" {
+                continue;
+            }
+            let call_id = text(block, "tool_use_id").to_owned();
+            self.open.remove(&call_id);
+            self.asked.retain(|_, asked_for| *asked_for != call_id);
+            let failed = block["is_error"] == true;
+            actions.push(Action::Ended {
+                call_id,
+                outcome: if failed {
+                    OpOutcome::Error
+                } else {
+                    OpOutcome::Ok
+                },
+                result: readable(&block["content"]),
+            });
+        }
+        actions
+    }
+
+    fn request(&mut self, request_id: String, request: Value) -> Action {
+        let subtype = text(&request, "subtype");
+        if subtype != "can_use_tool" {
+            return Action::Unsupported {
+                request_id,
+                what: subtype.to_owned(),
+            };
+        }
+        let name = text(&request, "tool_name");
+        if name == "AskUserQuestion" {
+            let why =
+                "Nobody can answer now. Decide by yourself, or end your turn with the question.";
+            return Action::Deny { request_id, why };
+        }
+        // Older versions name no call; the question is then its own.
+        let call_id = match text(&request, "tool_use_id") {
+            "" => request_id.as_str(),
+            id => id,
+        };
+        let call = calls::observed(call_id, name, &request["input"]);
+        self.asked.insert(request_id.clone(), call.call_id.clone());
+        Action::Permit {
+            request_id,
+            call,
+            input: request["input"].clone(),
+        }
+    }
+
+    fn result(&mut self, result: &Value) -> Action {
+        self.streaming = None;
+        if !self.has_begun()
+            && self
+                .resumed
+                .as_deref()
+                .is_some_and(|id| ending::knows_no(result, id))
+        {
+            return Action::UnknownSession;
+        }
+        Action::Finished(Box::new(ending::of(
+            result,
+            self.fresh,
+            self.seen.clone(),
+            &self.last_text,
+        )))
+    }
+}
+
+fn remark(subtype: &str, message: &Value) -> String {
+    let said = [text(message, "content"), text(message, "message")]
+        .into_iter()
+        .find(|t| !t.is_empty());
+    let mut words = said.map_or_else(
+        || format!("claude: {}", subtype.replace('_', " ")),
+        |t| format!("claude: {t}"),
+    );
+    for (field, label) in [("original_model", "asked"), ("fallback_model", "answering")] {
+        if let Some(model) = message[field].as_str() {
+            words.push_str(&format!(" ({label}: {model})"));
+        }
+    }
+    words
+}
