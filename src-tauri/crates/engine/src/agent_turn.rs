@@ -46,14 +46,11 @@ impl Worker {
                 },
             )
             .await?;
-        let host = RunHost::new(
-            self,
-            request
-                .agent
-                .as_ref()
-                .map(|a| a.known_calls.clone())
-                .unwrap_or_default(),
-        );
+        let known = request
+            .agent
+            .as_ref()
+            .map(|agent| agent.known_calls.clone());
+        let host = RunHost::new(self, known.unwrap_or_default(), None);
         match call.driver.turn(request, &host).await {
             Ok(turn) => {
                 self.close_agent_calls(&op).await?;

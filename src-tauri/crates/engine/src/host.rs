@@ -18,14 +18,23 @@ pub(crate) struct RunHost<'a> {
     recording: tokio::sync::Mutex<()>,
     /// Calls recorded before this turn began.
     known: Vec<String>,
+    /// Told when an answer begins: others need not wait for its end.
+    permit: Option<&'a limiter::Permit>,
+    answering: std::sync::atomic::AtomicBool,
 }
 
 impl<'a> RunHost<'a> {
-    pub(crate) fn new(worker: &'a Worker, known: Vec<String>) -> Self {
+    pub(crate) fn new(
+        worker: &'a Worker,
+        known: Vec<String>,
+        permit: Option<&'a limiter::Permit>,
+    ) -> Self {
         Self {
             worker,
             recording: tokio::sync::Mutex::new(()),
             known,
+            permit,
+            answering: std::sync::atomic::AtomicBool::new(false),
         }
     }
 
@@ -218,6 +227,13 @@ fn gone(halt: Halt) -> HostGone {
 #[async_trait]
 impl Host for RunHost<'_> {
     fn delta(&self, delta: Delta) {
+        if let Some(permit) = self.permit
+            && !self
+                .answering
+                .swap(true, std::sync::atomic::Ordering::Relaxed)
+        {
+            permit.accepted();
+        }
         let delta = match delta {
             Delta::Text(text) => Delta::Text(self.worker.core.redact(&text)),
             Delta::Thinking(text) => Delta::Thinking(self.worker.core.redact(&text)),

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use agents::tools::{self, Tool, ToolResult};
 use domain::{Event, Op, Run, RunId};
-use keeper::{Adoption, Exit, Keeper, Spec};
+use keeper::{Adoption, Exit, Keeper, SpawnError, Spec};
 use workspace::Workspace;
 
 use crate::core::Core;
@@ -72,7 +72,12 @@ impl Worker {
         self.changed.store(true, Ordering::SeqCst);
         match self.start_command(&name, &spec).await {
             Ok(keeper) => self.await_command(run, op, keeper).await,
-            Err(why) => self.finish(op, ToolResult::error(why)).await,
+            // Everything else is known not to have begun; this may have.
+            Err(SpawnError::Lost(evidence)) => {
+                let words = crate::recovery::lost_words(&evidence);
+                self.core.settle(&self.journal, run, op, &words).await
+            }
+            Err(error) => self.finish(op, ToolResult::error(error.to_string())).await,
         }
     }
 
@@ -93,11 +98,15 @@ impl Worker {
         })
     }
 
-    pub(crate) async fn start_command(&self, name: &str, spec: &Spec) -> Result<Keeper, String> {
+    pub(crate) async fn start_command(
+        &self,
+        name: &str,
+        spec: &Spec,
+    ) -> Result<Keeper, SpawnError> {
         let dir = self.core.keeper_dir(name);
-        keeper::spawn(&self.core.parts.longhaul, &dir, spec)
-            .await
-            .map_err(|error| error.to_string())
+        let keeper = keeper::spawn(&self.core.parts.longhaul, &dir, spec).await?;
+        faults::crash_point("engine.command_spawned");
+        Ok(keeper)
     }
 
     /// Waits for a command, recording how it ended.

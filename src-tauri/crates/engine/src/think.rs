@@ -68,7 +68,7 @@ impl Worker {
             let request = self
                 .request(&run, &call, key, affordable.max_tokens)
                 .await?;
-            let host = RunHost::new(self, Vec::new());
+            let host = RunHost::new(self, Vec::new(), Some(&permit));
             match call.driver.turn(request, &host).await {
                 Ok(turn) => {
                     permit.succeeded();

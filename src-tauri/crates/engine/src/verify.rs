@@ -144,10 +144,9 @@ impl Worker {
                 );
                 let keeper = match self.start_command(&name, &spec).await {
                     Ok(keeper) => keeper,
-                    Err(why) => {
-                        return self
-                            .end_verify(op, agents::tools::ToolResult::error(why))
-                            .await;
+                    Err(error) => {
+                        let why = agents::tools::ToolResult::error(error.to_string());
+                        return self.end_verify(op, why).await;
                     }
                 };
                 (name, self.wait_for(&keeper).await)
