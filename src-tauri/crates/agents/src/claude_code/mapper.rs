@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use domain::{OpErrorKind, OpOutcome};
 use serde_json::Value;
 
-use super::protocol::{Freshness, Line, Seen, Teller, readable, text};
+use super::protocol::{Freshness, Line, Seen, Teller, readable, remark, text};
 use super::{calls, ending};
 use crate::driver::{Delta, ObservedCall, Turn, TurnError};
 
@@ -396,20 +396,4 @@ impl Mapper {
             &self.last_text,
         )))
     }
-}
-
-fn remark(subtype: &str, message: &Value) -> String {
-    let said = [text(message, "content"), text(message, "message")]
-        .into_iter()
-        .find(|t| !t.is_empty());
-    let mut words = said.map_or_else(
-        || format!("claude: {}", subtype.replace('_', " ")),
-        |t| format!("claude: {t}"),
-    );
-    for (field, label) in [("original_model", "asked"), ("fallback_model", "answering")] {
-        if let Some(model) = message[field].as_str() {
-            words.push_str(&format!(" ({label}: {model})"));
-        }
-    }
-    words
 }

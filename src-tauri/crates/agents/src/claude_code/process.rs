@@ -75,14 +75,6 @@ enum Input {
     End,
 }
 
-/// What is found in the folder of an earlier daemon's keeper.
-pub(crate) enum Found {
-    /// Alive or ended: its lines say how far it came.
-    Process(Child),
-    /// Nothing ever ran here.
-    Nothing,
-}
-
 impl Child {
     /// Starts `argv` in a new keeper.
     pub(crate) async fn start(
@@ -110,11 +102,12 @@ impl Child {
         Ok(Self::alive(keeper, 0, Survey::default()))
     }
 
-    /// Finds the process of the keeper of `dir`.
-    pub(crate) async fn adopt(dir: &Path) -> Result<Found, TurnError> {
+    /// Finds the process of an earlier daemon's keeper, alive or ended; None if
+    /// nothing ever ran there.
+    pub(crate) async fn adopt(dir: &Path) -> Result<Option<Self>, TurnError> {
         let adoption = match keeper::adopt(dir).await {
             Ok(adoption) => adoption,
-            Err(keeper::AdoptError::NoKeeper(_)) => return Ok(Found::Nothing),
+            Err(keeper::AdoptError::NoKeeper(_)) => return Ok(None),
             // It may live: starting another could do things twice.
             Err(error) => {
                 return Err(agent_error(format!(
@@ -123,16 +116,16 @@ impl Child {
             }
         };
         let outcome = match adoption {
-            Adoption::NeverStarted => return Ok(Found::Nothing),
+            Adoption::NeverStarted => return Ok(None),
             Adoption::Alive(keeper) => {
                 let (survey, end) = survey(dir).await.map_err(unreadable)?;
-                return Ok(Found::Process(Self::alive(keeper, end, survey)));
+                return Ok(Some(Self::alive(keeper, end, survey)));
             }
             Adoption::Exited(exit) => Ok(exit),
             Adoption::Lost(evidence) => Err(Box::new(evidence)),
         };
         let (before, replay_until) = survey(dir).await.map_err(unreadable)?;
-        Ok(Found::Process(Self {
+        Ok(Some(Self {
             dir: dir.to_owned(),
             living: None,
             ended: Some(outcome),

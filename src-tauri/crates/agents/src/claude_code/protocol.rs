@@ -95,6 +95,23 @@ pub(crate) fn readable(content: &Value) -> String {
     }
 }
 
+/// What a `system` message says to people.
+pub(crate) fn remark(subtype: &str, message: &Value) -> String {
+    let said = [text(message, "content"), text(message, "message")]
+        .into_iter()
+        .find(|t| !t.is_empty());
+    let mut words = said.map_or_else(
+        || format!("claude: {}", subtype.replace('_', " ")),
+        |t| format!("claude: {t}"),
+    );
+    for (field, label) in [("original_model", "asked"), ("fallback_model", "answering")] {
+        if let Some(model) = message[field].as_str() {
+            words.push_str(&format!(" ({label}: {model})"));
+        }
+    }
+    words
+}
+
 /// The first line we send. The agent answers within a second of its start.
 pub(crate) fn initialize() -> Vec<u8> {
     line(&json!({
