@@ -227,11 +227,16 @@ fn takes_adaptive_thinking(model: &str) -> bool {
     let Some((_, name)) = model.split_once("claude-") else {
         return false;
     };
-    // opus-4-6, sonnet-5, haiku-5-5-20261007; earlier names begin with the number.
-    let mut parts = name
-        .split(['-', '.', '@', ':'])
-        .skip(1)
-        .map(|part| part.parse::<u32>().ok());
+    // opus-4-6, sonnet-5, haiku-5-5-20261007. Earlier names (3-7-sonnet) begin with
+    // the number and are too old.
+    let mut parts = name.split(['-', '.', '@', ':']);
+    if parts
+        .next()
+        .is_none_or(|family| !family.starts_with(|c: char| c.is_ascii_alphabetic()))
+    {
+        return false;
+    }
+    let mut parts = parts.map(|part| part.parse::<u32>().ok());
     let major = parts.next().flatten();
     // A date after the major version is no minor version.
     let minor = parts
