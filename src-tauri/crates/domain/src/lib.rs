@@ -5,6 +5,7 @@
 //! clock and no randomness; `cargo xtask tidy` checks the crate's dependencies.
 
 mod apply;
+mod check;
 mod event;
 mod ids;
 mod money;

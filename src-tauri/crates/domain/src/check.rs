@@ -1,0 +1,133 @@
+//! What may follow what. Everything a run must never do is refused here, before
+//! anything is recorded.
+
+use crate::apply::{Illegal, illegal};
+use crate::event::Event;
+use crate::ids::{OpId, ReviewId};
+use crate::op::{Op, OpMode, OpState, Settlement};
+use crate::run::{Phase, Run};
+
+impl Run {
+    /// Whether `event` may follow. Changes nothing.
+    pub(crate) fn check(&self, event: &Event) -> Result<(), Illegal> {
+        let refuse = |why: &str| Err(illegal(event, why));
+        let over = self.state().is_over();
+        match event {
+            Event::RunCreated { .. } => refuse("the run exists already"),
+            Event::Applied { .. } | Event::Discarded => {
+                if self.discarded {
+                    refuse("the workspace is gone")
+                } else {
+                    Ok(())
+                }
+            }
+            // A failed run may be resumed; a completed or cancelled one is done with.
+            Event::Queued { .. } => match self.phase {
+                Phase::Completed | Phase::Cancelled => refuse("the run is over"),
+                _ if self.discarded => refuse("the workspace is gone"),
+                _ => Ok(()),
+            },
+            // The outcome of what was already under way is recorded whatever the phase.
+            Event::OpFinished { op, .. }
+            | Event::OpFailed { op, .. }
+            | Event::OpRetried { op, .. } => self.open_op(event, *op).map(|_| ()),
+            Event::OpSettled { op, settlement, .. } => {
+                self.check_settlement(event, *op, settlement)
+            }
+            Event::Charged { .. } | Event::Suspended { .. } | Event::Noted { .. } => Ok(()),
+            Event::ReviewDecided { review, answer } => {
+                let found = self.review(event, *review)?;
+                if !found.is_open() {
+                    refuse("somebody has decided already")
+                } else if !found.offers(&answer.choice) {
+                    refuse("that is not one of the choices")
+                } else {
+                    Ok(())
+                }
+            }
+            Event::ReviewUsed { review } => {
+                if self.review(event, *review)?.is_open() {
+                    refuse("nobody has decided yet")
+                } else {
+                    Ok(())
+                }
+            }
+            Event::ReviewSnoozed { review, .. } | Event::ReviewWithdrawn { review, .. } => {
+                self.review(event, *review).map(|_| ())
+            }
+            Event::Started { .. } if self.phase != Phase::Queued => {
+                refuse("only a queued run starts")
+            }
+            Event::OpIntended { op, .. } if *op != self.next_op() => {
+                refuse("operations are numbered in order")
+            }
+            // An intent has no effect yet: what a model asked for while the run was
+            // being paused is recorded, and waits.
+            Event::StepStarted { .. } if !self.is_working() => refuse("the run is not working"),
+            Event::StepStarted { step } if *step != self.step + 1 => {
+                refuse("steps are numbered in order")
+            }
+            Event::OpStarted { op, .. } => self.check_start(event, *op),
+            Event::VerifyStarted if self.phase != Phase::Active => {
+                refuse("only a working run is verified")
+            }
+            Event::VerifyEnded { .. } if self.phase != Phase::Verifying => {
+                refuse("nothing is being verified")
+            }
+            Event::Completed { .. } if !self.is_working() => refuse("only a working run completes"),
+            Event::Completed { .. } if !self.open_ops.is_empty() => {
+                refuse("operations are still open")
+            }
+            Event::CheckpointTaken { checkpoint, .. } if checkpoint.0 != self.next_checkpoint() => {
+                refuse("checkpoints are numbered in order")
+            }
+            _ if over => refuse("the run is over"),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_start(&self, event: &Event, id: OpId) -> Result<(), Illegal> {
+        let op = self.open_op(event, id)?;
+        if op.state != OpState::Intended {
+            return Err(illegal(event, "it has started already"));
+        }
+        if op.review.is_some() {
+            return Err(illegal(event, "its review's decision has not been used"));
+        }
+        if !self.is_working() {
+            return Err(illegal(event, "the run is not working"));
+        }
+        Ok(())
+    }
+
+    fn check_settlement(
+        &self,
+        event: &Event,
+        id: OpId,
+        settlement: &Settlement,
+    ) -> Result<(), Illegal> {
+        let op = self.open_op(event, id)?;
+        let refuse = |why: &str| Err(illegal(event, why));
+        match settlement {
+            Settlement::InDoubt { .. }
+                if op.state != OpState::Started && op.mode == OpMode::Gated =>
+            {
+                refuse("nothing of it can have happened")
+            }
+            _ if op.review.is_some() => refuse("its review's decision has not been used"),
+            _ => Ok(()),
+        }
+    }
+
+    fn open_op(&self, event: &Event, id: OpId) -> Result<&Op, Illegal> {
+        self.open_ops
+            .get(&id)
+            .ok_or_else(|| illegal(event, format!("{id} is not open")))
+    }
+
+    fn review(&self, event: &Event, id: ReviewId) -> Result<&crate::Review, Illegal> {
+        self.reviews
+            .get(&id)
+            .ok_or_else(|| illegal(event, "there is no such review to act on"))
+    }
+}
