@@ -1,5 +1,7 @@
 //! The one place where new ids are made.
 
+#![allow(clippy::disallowed_methods)] // this is that place
+
 use domain::{ReviewId, RunId};
 
 /// A new run's id.

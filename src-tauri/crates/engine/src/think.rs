@@ -350,7 +350,9 @@ impl Worker {
             .settings()
             .retry_ms
             .saturating_mul(1 << (tries - 1).min(6));
-        let jitter = u64::from(uuid::Uuid::now_v7().as_bytes()[15]) * base / 1024;
+        // Spread by run and try, so that runs that failed together do not return together.
+        let dice = blake3::hash(format!("{}:{tries}", self.id).as_bytes()).as_bytes()[0];
+        let jitter = u64::from(dice) * base / 1024;
         i64::try_from(base - jitter).unwrap_or(i64::MAX)
     }
 
