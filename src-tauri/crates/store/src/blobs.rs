@@ -75,6 +75,12 @@ pub(crate) fn write_file(home: &Path, hash: &Hash, packed: &[u8]) -> std::io::Re
     if std::fs::metadata(&path).is_ok_and(|m| m.len() == packed.len() as u64) {
         return Ok(());
     }
+    replace_file(home, hash, packed)
+}
+
+/// Writes a blob's file, whatever is there.
+pub(crate) fn replace_file(home: &Path, hash: &Hash, packed: &[u8]) -> std::io::Result<()> {
+    let path = file_path(home, hash);
     let dir = path.parent().expect("a blob's path has a folder");
     let is_new = !dir.exists();
     std::fs::create_dir_all(dir)?;

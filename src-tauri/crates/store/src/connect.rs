@@ -157,3 +157,21 @@ async fn compare(
     }
     Ok(())
 }
+
+/// A database in memory, to refold into.
+pub(crate) async fn scratch() -> Result<SqliteConnection, sqlx::Error> {
+    SqliteConnectOptions::new()
+        .in_memory(true)
+        .disable_statement_logging()
+        .connect()
+        .await
+}
+
+/// A connection to a backup's file, which is no store's own.
+pub(crate) async fn plain(file: &Path) -> Result<SqliteConnection, sqlx::Error> {
+    SqliteConnectOptions::new()
+        .filename(file)
+        .disable_statement_logging()
+        .connect()
+        .await
+}

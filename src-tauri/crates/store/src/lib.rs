@@ -15,6 +15,7 @@ mod connect;
 mod decisions;
 mod doctor;
 mod error;
+mod inspect;
 mod journal;
 mod ledger;
 mod messages;

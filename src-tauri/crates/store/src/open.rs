@@ -58,6 +58,10 @@ pub(crate) async fn open(config: StoreConfig) -> Result<Store, OpenError> {
         check_pages(&mut conn, &file).await?;
     }
     let id = store_id(&mut conn, existed).await?;
+    let home_id = read_id(&mut conn, "home_id")
+        .await
+        .map_err(db)?
+        .unwrap_or(id);
     let gseq = check_anchor(&mut conn, id, anchored).await?;
     check_tails(&mut conn).await?;
     let epoch = next_epoch(&mut conn).await.map_err(db)?;
@@ -84,6 +88,7 @@ pub(crate) async fn open(config: StoreConfig) -> Result<Store, OpenError> {
         home,
         clock: config.clock,
         id,
+        home_id,
         epoch,
         jobs,
         cache,
@@ -163,18 +168,25 @@ async fn store_id(conn: &mut SqliteConnection, existed: bool) -> Result<Uuid, Op
         });
     }
     let id = Uuid::new_v4();
-    sqlx::query("INSERT INTO meta (name, value) VALUES ('store_id', ?), ('epoch', '0')")
-        .bind(id.to_string())
-        .execute(conn)
-        .await
-        .map_err(db)?;
+    sqlx::query(
+        "INSERT INTO meta (name, value) VALUES ('store_id', ?1), ('home_id', ?1), ('epoch', '0')",
+    )
+    .bind(id.to_string())
+    .execute(conn)
+    .await
+    .map_err(db)?;
     Ok(id)
 }
 
 pub(crate) async fn read_store_id(
     conn: &mut SqliteConnection,
 ) -> Result<Option<Uuid>, sqlx::Error> {
-    let text: Option<String> = sqlx::query_scalar("SELECT value FROM meta WHERE name = 'store_id'")
+    read_id(conn, "store_id").await
+}
+
+async fn read_id(conn: &mut SqliteConnection, name: &str) -> Result<Option<Uuid>, sqlx::Error> {
+    let text: Option<String> = sqlx::query_scalar("SELECT value FROM meta WHERE name = ?")
+        .bind(name)
         .fetch_optional(conn)
         .await?;
     Ok(text.and_then(|t| t.parse().ok()))

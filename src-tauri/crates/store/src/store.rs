@@ -67,6 +67,7 @@ pub(crate) struct Inner {
     pub(crate) home: PathBuf,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) id: Uuid,
+    pub(crate) home_id: Uuid,
     pub(crate) epoch: i64,
     pub(crate) readers: SqlitePool,
     pub(crate) jobs: mpsc::Sender<Job>,
@@ -145,9 +146,14 @@ impl Store {
         crate::open::open(config).await
     }
 
-    /// The store's own id, made once. It is the home's id too.
+    /// The journal's id, which cursors carry. A restored backup gets a new one.
     pub fn store_id(&self) -> Uuid {
         self.inner.id
+    }
+
+    /// The home's id, made once and kept for ever.
+    pub fn home_id(&self) -> Uuid {
+        self.inner.home_id
     }
 
     /// The folder everything durable is in.

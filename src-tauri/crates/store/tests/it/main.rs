@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stderr)] // A test stops at the first surprise.
 
+mod crash;
 mod damage;
 mod growth;
 mod home;
