@@ -161,7 +161,8 @@ impl Fixture {
 
     /// A turn in a keeper of this name.
     pub(crate) fn request(&self, keeper: &str) -> TurnRequest {
-        let path = std::env::var("PATH").unwrap_or_default();
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let path = path.into_string().unwrap();
         let home = self.root.path().to_str().unwrap().to_owned();
         TurnRequest {
             model: "claude-opus-5-5".to_owned(),
