@@ -260,7 +260,8 @@ impl Assembly {
             let finished = block.finish();
             // The API refuses blank text blocks in a history, even its own.
             let blank = finished.kind == "text" && finished.text.trim().is_empty();
-            if !blank && !(limited && cut_off(&finished, end)) {
+            let lost = limited && cut_off(&finished, end);
+            if !blank && !lost {
                 blocks.push(finished);
             }
         }
@@ -281,13 +282,12 @@ impl Assembly {
                 input,
             })
             .collect();
-        let stop = self.stop.unwrap_or_else(|| {
-            if calls.is_empty() {
-                Stop::EndTurn
-            } else {
-                Stop::ToolUse
-            }
-        });
+        let unsaid = if calls.is_empty() {
+            Stop::EndTurn
+        } else {
+            Stop::ToolUse
+        };
+        let stop = self.stop.unwrap_or(unsaid);
         Turn {
             content,
             text,

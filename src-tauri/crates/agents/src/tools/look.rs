@@ -51,17 +51,17 @@ pub(super) async fn read(workspace: &Workspace, path: &str, offset: u64, limit: 
     let mut text = page.text;
     let last = offset + page.shown - 1;
     if last < page.total {
-        let _ = write!(
+        let _ = writeln!(
             text,
-            "[lines {offset} to {last} of {}; go on with offset {}]\n",
+            "[lines {offset} to {last} of {}; go on with offset {}]",
             page.total,
             last + 1
         );
     }
     if file.is_cut() {
-        let _ = write!(
+        let _ = writeln!(
             text,
-            "[only the first {FILE_LIMIT} of {} bytes can be read this way]\n",
+            "[only the first {FILE_LIMIT} of {} bytes can be read this way]",
             file.size
         );
     }
