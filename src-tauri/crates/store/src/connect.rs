@@ -158,10 +158,11 @@ async fn compare(
     Ok(())
 }
 
-/// A database in memory, to refold into.
+/// A temporary database without a name, to refold into. One in memory would make
+/// whatever is attached to it one in memory too.
 pub(crate) async fn scratch() -> Result<SqliteConnection, sqlx::Error> {
     SqliteConnectOptions::new()
-        .in_memory(true)
+        .filename("")
         .disable_statement_logging()
         .connect()
         .await

@@ -171,6 +171,19 @@ impl Store {
         *self.inner.moved.borrow()
     }
 
+    /// Where a reader of events is after `gseq`: `store_id.gseq`.
+    pub fn cursor(&self, gseq: u64) -> String {
+        format!("{}.{gseq}", self.inner.id)
+    }
+
+    /// The position a cursor stands for; `None` if it is not one of this journal
+    /// or lies ahead of it.
+    pub fn position(&self, cursor: &str) -> Option<u64> {
+        let (id, gseq) = cursor.split_once('.')?;
+        let gseq = gseq.parse().ok()?;
+        (id.parse() == Ok(self.inner.id) && gseq <= self.last_gseq()).then_some(gseq)
+    }
+
     /// Tells that there are new events; what they are is read from the journal.
     pub fn subscribe(&self) -> watch::Receiver<u64> {
         self.inner.moved.clone()
