@@ -4,7 +4,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::driver::ToolCall;
+use crate::driver::{Answered, ToolCall};
 
 /// Answers one request with `head` and `body` and leaves.
 async fn answering(head: &'static str, body: String) -> String {
