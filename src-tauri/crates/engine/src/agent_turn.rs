@@ -207,11 +207,18 @@ impl Worker {
             self.mark_refused(&call.backend).await;
             return self.journal.append(Batch::of(retried)).await;
         }
+        let charge = error.partial.as_ref().map(|usage| {
+            let model = usage
+                .parts
+                .first()
+                .map_or(call.model.as_str(), |part| part.model.as_str());
+            Box::new(self.core.charge(&call.backend, usage, model))
+        });
         let failed = Event::OpFailed {
             op: op.id,
             error: op_error,
             result: None,
-            charge: None,
+            charge,
         };
         self.journal.append(Batch::of(failed)).await?;
         match error.kind {

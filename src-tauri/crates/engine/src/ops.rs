@@ -92,6 +92,9 @@ impl Worker {
                 {
                     self.check_stop()?;
                     self.execute(&run, op).await?;
+                    // Those that wait beside it may be all that is left: they look
+                    // again, and give the slot back.
+                    self.control.poke();
                 }
                 (OpState::Started, None) if op.keeper.is_some() => {
                     self.adopt_command(&run, op).await?
