@@ -24,6 +24,7 @@ mod ops;
 mod ownership;
 mod payload;
 mod projection;
+mod reading;
 mod reviews;
 mod runs;
 mod settings;

@@ -5,25 +5,18 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use domain::{
-    BlobRef, Checkpoint, Clock, Event, Message, NanoUsd, OpId, ReviewId, Run, RunId, RunState, Task,
-};
+use domain::{Clock, Event, RunId, Task};
 use serde_json::Value;
 use sqlx::sqlite::SqlitePool;
 use tokio::sync::{mpsc, oneshot, watch};
 use uuid::Uuid;
 
 use crate::append::{Append, Appended};
-use crate::error::{AppendError, OpenError, ReadError, WriteError};
-use crate::journal::{self, Stored};
-use crate::ledger::{self, GroupBy, LedgerFilter, LedgerRow, LedgerTotals};
-use crate::ops::{self, OpRow};
-use crate::reviews::{self, ReviewFilter, ReviewRow};
-use crate::runs::{self, PastRun, RunFilter, RunRow};
-use crate::settings::{self, BackendRow, PauseRow, Put};
-use crate::snapshots::{self, Fold};
+use crate::blobs;
+use crate::error::{AppendError, OpenError, WriteError};
+use crate::settings::Put;
+use crate::snapshots::Fold;
 use crate::writer::Job;
-use crate::{blobs, checkpoints, messages};
 
 /// Folds kept in memory.
 const CACHED: usize = 256;
@@ -129,14 +122,6 @@ impl Cache {
             oldest.and_then(|run| recent.folds.remove(&run));
         }
     }
-}
-
-/// Runs a read on a connection of the pool.
-macro_rules! read {
-    ($self:ident, $call:expr) => {{
-        let mut conn = $self.inner.readers.acquire().await?;
-        $call(&mut *conn).await
-    }};
 }
 
 impl Store {
@@ -290,161 +275,6 @@ impl Store {
             .map_err(|_| WriteError::Closed)
     }
 
-    /// A run as its journal says it is.
-    pub async fn load(&self, run: RunId) -> Result<Option<Run>, ReadError> {
-        if let Some(fold) = self.inner.cache.get(run) {
-            return Ok(Some(fold.run.clone()));
-        }
-        // One transaction, so that snapshot, events and head are of one moment.
-        let mut tx = self.inner.readers.begin().await?;
-        Ok(snapshots::fold(&mut tx, run).await?.map(|fold| fold.run))
-    }
-
-    /// Events after a global position, of all runs or one, oldest first.
-    pub async fn events_after(
-        &self,
-        gseq: u64,
-        limit: u32,
-        run: Option<RunId>,
-    ) -> Result<Vec<Stored>, ReadError> {
-        let rows = match run {
-            None => read!(self, async |c| journal::after(c, gseq, limit).await)?,
-            Some(run) => read!(self, async |c| journal::of_run_after(c, run, gseq, limit)
-                .await)?,
-        };
-        Ok(rows.into_iter().map(|row| row.stored).collect())
-    }
-
-    /// A run's events from a position on, oldest first.
-    pub async fn journal(
-        &self,
-        run: RunId,
-        from_seq: u64,
-        limit: u32,
-    ) -> Result<Vec<Stored>, ReadError> {
-        let rows = read!(self, async |c| journal::of_run(c, run, from_seq, limit)
-            .await)?;
-        Ok(rows.into_iter().map(|row| row.stored).collect())
-    }
-
-    /// A content, checked against its name.
-    pub async fn blob(&self, name: &BlobRef) -> Result<Bytes, ReadError> {
-        read!(self, async |c| blobs::read(c, &self.inner.home, name).await)
-    }
-
-    /// Runs that pass the filter, newest first.
-    pub async fn runs(&self, filter: &RunFilter) -> Result<Vec<RunRow>, ReadError> {
-        read!(self, async |c| runs::list(c, filter).await)
-    }
-
-    /// One run's row.
-    pub async fn run_row(&self, run: RunId) -> Result<Option<RunRow>, ReadError> {
-        read!(self, async |c| runs::get(c, run).await)
-    }
-
-    /// Runs that something goes on in: queued, running, verifying; oldest first.
-    pub async fn active_runs(&self) -> Result<Vec<RunRow>, ReadError> {
-        let mut rows = self.unfinished_runs().await?;
-        rows.retain(|row| !row.state.at_rest());
-        Ok(rows)
-    }
-
-    /// Runs that are not completed, failed or cancelled, oldest first.
-    pub async fn unfinished_runs(&self) -> Result<Vec<RunRow>, ReadError> {
-        read!(self, async |c| runs::unfinished(c).await)
-    }
-
-    /// Runs whose id begins so; none when it cannot be the beginning of an id.
-    pub async fn find_runs(&self, prefix: &str, limit: u32) -> Result<Vec<RunId>, ReadError> {
-        let Some(hex) = runs::hex_prefix(prefix) else {
-            return Ok(Vec::new());
-        };
-        read!(self, async |c| runs::find(c, &hex, limit).await)
-    }
-
-    /// How many runs are in each state that has any.
-    pub async fn run_counts(&self) -> Result<Vec<(RunState, u64)>, ReadError> {
-        read!(self, async |c| runs::counts(c).await)
-    }
-
-    /// The project's newest completed runs, for an estimate of the next.
-    pub async fn history(&self, project: &str, limit: u32) -> Result<Vec<PastRun>, ReadError> {
-        read!(self, async |c| runs::history(c, project, limit).await)
-    }
-
-    /// A run's operations from a number on, oldest first.
-    pub async fn ops(&self, run: RunId, from: OpId, limit: u32) -> Result<Vec<OpRow>, ReadError> {
-        read!(self, async |c| ops::list(c, run, from, limit).await)
-    }
-
-    /// The cost of the run's last model call whose cost is known.
-    pub async fn last_call_cost(&self, run: RunId) -> Result<Option<NanoUsd>, ReadError> {
-        read!(self, async |c| ops::last_call_cost(c, run).await)
-    }
-
-    /// Reviews that pass the filter, oldest first.
-    pub async fn reviews(&self, filter: &ReviewFilter) -> Result<Vec<ReviewRow>, ReadError> {
-        read!(self, async |c| reviews::list(c, filter).await)
-    }
-
-    /// One review.
-    pub async fn review(&self, id: ReviewId) -> Result<Option<ReviewRow>, ReadError> {
-        read!(self, async |c| reviews::get(c, id).await)
-    }
-
-    /// Whose review it is.
-    pub async fn run_of_review(&self, id: ReviewId) -> Result<Option<RunId>, ReadError> {
-        read!(self, async |c| runs::of_review(c, id).await)
-    }
-
-    /// Reviews whose id begins so; none when it cannot be the beginning of an id.
-    pub async fn find_reviews(&self, prefix: &str, limit: u32) -> Result<Vec<ReviewId>, ReadError> {
-        let Some(hex) = runs::hex_prefix(prefix) else {
-            return Ok(Vec::new());
-        };
-        read!(self, async |c| reviews::find(c, &hex, limit).await)
-    }
-
-    /// Whether a review about `subject` is open in any run.
-    pub async fn has_open_review_about(&self, subject: &str) -> Result<bool, ReadError> {
-        read!(self, async |c| runs::has_open_review_about(c, subject)
-            .await)
-    }
-
-    /// The conversation's messages from the `from`-th (0-based) on.
-    pub async fn messages(&self, run: RunId, from: u32) -> Result<Vec<Message>, ReadError> {
-        read!(self, async |c| messages::list(c, run, from).await)
-    }
-
-    /// A run's checkpoints, oldest first.
-    pub async fn checkpoints(&self, run: RunId) -> Result<Vec<Checkpoint>, ReadError> {
-        read!(self, async |c| checkpoints::list(c, run).await)
-    }
-
-    /// Charges that pass the filter, oldest first.
-    pub async fn ledger(&self, filter: &LedgerFilter) -> Result<Vec<LedgerRow>, ReadError> {
-        read!(self, async |c| ledger::list(c, filter).await)
-    }
-
-    /// Sums of charges per group.
-    pub async fn ledger_totals(
-        &self,
-        by: GroupBy,
-        filter: &LedgerFilter,
-    ) -> Result<Vec<LedgerTotals>, ReadError> {
-        read!(self, async |c| ledger::totals(c, by, filter).await)
-    }
-
-    /// Every backend, by name.
-    pub async fn backends(&self) -> Result<Vec<BackendRow>, ReadError> {
-        read!(self, async |c| settings::backends(c).await)
-    }
-
-    /// One backend's configuration.
-    pub async fn backend(&self, name: &str) -> Result<Option<Value>, ReadError> {
-        read!(self, async |c| settings::backend(c, name).await)
-    }
-
     /// Adds or replaces a backend. `config` holds no secrets.
     pub async fn put_backend(&self, name: &str, config: Value) -> Result<(), WriteError> {
         self.put(Put::Backend(name.to_owned(), Some(config))).await
@@ -455,11 +285,6 @@ impl Store {
         self.put(Put::Backend(name.to_owned(), None)).await
     }
 
-    /// Every limiter pause.
-    pub async fn pauses(&self) -> Result<Vec<PauseRow>, ReadError> {
-        read!(self, async |c| settings::pauses(c).await)
-    }
-
     /// Adds or replaces a limiter's pause.
     pub async fn put_pause(&self, gate: &str, state: Value) -> Result<(), WriteError> {
         self.put(Put::Pause(gate.to_owned(), Some(state))).await
@@ -468,11 +293,6 @@ impl Store {
     /// Removes a limiter's pause, if there is one.
     pub async fn remove_pause(&self, gate: &str) -> Result<(), WriteError> {
         self.put(Put::Pause(gate.to_owned(), None)).await
-    }
-
-    /// A setting's value.
-    pub async fn setting(&self, name: &str) -> Result<Option<Value>, ReadError> {
-        read!(self, async |c| settings::setting(c, name).await)
     }
 
     /// Sets a setting; `None` removes it.

@@ -315,3 +315,27 @@ async fn a_full_disk_loses_nothing_that_was_acknowledged() {
     assert!(report.ok(), "{report:#?}");
     assert!(unmounted.unwrap().success());
 }
+
+#[tokio::test]
+async fn a_million_events_do_not_delay_the_start() {
+    let (home, _) = home_with_a_run().await;
+    let statements = [
+        "CREATE TEMP TABLE copy AS SELECT * FROM run",
+        "UPDATE copy SET key = 2, id = randomblob(16), state = 'completed', head_seq = 1000000",
+        "INSERT INTO run SELECT * FROM copy",
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000)
+         INSERT INTO event SELECT 1000 + i, 2, i, 1, 'noted', NULL, 1764000000000,
+             CAST('{\"text\":\"a remark as long as they usually are\"}' AS BLOB), NULL, zeroblob(32), zeroblob(32) FROM n",
+    ];
+    sql(home.path(), &statements).await;
+    let begun = std::time::Instant::now();
+    let store = open(home.path()).await;
+    let took = begun.elapsed();
+    eprintln!(
+        "start: {} events, open in {took:?}",
+        store.last_gseq() - 1000
+    );
+    assert_eq!(store.last_gseq(), 1_001_000);
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    store.close().await;
+}

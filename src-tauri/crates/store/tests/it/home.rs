@@ -39,7 +39,7 @@ pub(crate) async fn open(home: &Path) -> Store {
 }
 
 pub(crate) fn run_id() -> RunId {
-    RunId(Uuid::now_v7())
+    RunId(Uuid::new_v4())
 }
 
 pub(crate) fn task(prompt: &Bytes) -> Task {
