@@ -90,6 +90,7 @@ pub async fn spawn(exe: &Path, dir: &Path, spec: &Spec) -> Result<Keeper, SpawnE
         .arg("keeper")
         .arg(dir)
         .env_clear()
+        .envs(&spec.env)
         .current_dir("/")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

@@ -23,7 +23,9 @@ pub struct Spec {
     pub argv: Vec<String>,
     /// The child's working directory, absolute.
     pub cwd: PathBuf,
-    /// The child's whole environment; only [`MARKER`] is added.
+    /// The child's whole environment; only [`MARKER`] is added. It may hold keys, so
+    /// it is handed from process to process and never written to disk.
+    #[serde(skip)]
     pub env: BTreeMap<String, String>,
     /// Whether the child can be written to.
     pub stdin: Stdin,

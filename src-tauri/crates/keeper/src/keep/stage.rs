@@ -62,12 +62,14 @@ fn become_command(spec: &Spec) -> StartFailure {
             message,
         };
     };
-    let error = Command::new(program)
-        .args(args)
-        .env_clear()
-        .envs(&spec.env)
-        .env(MARKER, &spec.id)
-        .exec();
+    // Inherited from the spawner through the keeper: the environment is in no file.
+    let mut command = Command::new(program);
+    command.args(args).env(MARKER, &spec.id);
+    #[cfg(debug_assertions)]
+    for name in ["LONGHAUL_CRASH_AT", "LONGHAUL_SABOTAGE"] {
+        command.env_remove(name);
+    }
+    let error = command.exec();
     let (kind, message) = match error.kind() {
         io::ErrorKind::NotFound => (
             StartFailureKind::CommandNotFound,

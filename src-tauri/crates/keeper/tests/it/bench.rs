@@ -81,7 +81,7 @@ impl Bench {
         serde_json::from_slice(&fs::read(self.dir(id).join("state.json")).unwrap()).unwrap()
     }
 
-    /// Starts a keeper as the daemon would, but with its own environment.
+    /// Starts a keeper as the daemon would, with more in its environment.
     pub(crate) fn start_raw(&self, spec: &Spec, env: &[(&str, &str)]) -> Child {
         let dir = self.dir_of(spec);
         fs::create_dir_all(&dir).unwrap();
@@ -90,6 +90,7 @@ impl Bench {
             .arg("keeper")
             .arg(dir)
             .env_clear()
+            .envs(&spec.env)
             .envs(env.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

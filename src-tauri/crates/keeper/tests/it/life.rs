@@ -235,3 +235,17 @@ async fn the_death_of_the_spawner_changes_nothing() {
     assert!(finish(&keeper).await.succeeded());
     assert_eq!(all_output(&keeper, Stream::Out).await, b"before\nafter\n");
 }
+
+#[tokio::test]
+async fn what_is_in_the_environment_is_in_no_file() {
+    let bench = Bench::new();
+    let mut spec = bench.spec("k", &["sh", "-c", "test ${#TOKEN} -eq 16"]);
+    spec.env
+        .insert("TOKEN".to_owned(), "not-a-real-token".to_owned());
+    let keeper = bench.spawn(&spec).await;
+    assert!(keeper.wait().await.unwrap().succeeded());
+    for entry in std::fs::read_dir(keeper.dir()).unwrap() {
+        let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+        assert!(!String::from_utf8_lossy(&bytes).contains("not-a-real-token"));
+    }
+}
