@@ -5,8 +5,19 @@ use crate::packages;
 
 pub(crate) fn run(args: &[String]) -> anyhow::Result<()> {
     packages::ensure(packages::TEST)?;
-    step("build", &mut cargo(&["build", "--release", "--workspace", "--bins"]))?;
-    let mut bench = cargo(&["run", "--release", "--package", "longhaul-testkit", "--bin", "bench", "--"]);
+    step(
+        "build",
+        &mut cargo(&["build", "--release", "--workspace", "--bins"]),
+    )?;
+    let mut bench = cargo(&[
+        "run",
+        "--release",
+        "--package",
+        "longhaul-testkit",
+        "--bin",
+        "bench",
+        "--",
+    ]);
     bench.args(args);
     step("bench", &mut bench)
 }

@@ -42,7 +42,10 @@ pub(crate) fn cargo(args: &[&str]) -> Command {
 /// itself in the terminal: the rehearsal.
 pub(crate) fn run(args: &[String]) -> anyhow::Result<()> {
     packages::ensure(packages::RUN)?;
-    step("build longhaul", &mut cargo(&["build", "--bin", "longhaul"]))?;
+    step(
+        "build longhaul",
+        &mut cargo(&["build", "--bin", "longhaul"]),
+    )?;
     let longhaul = root().join("target/debug/longhaul");
     let args: Vec<&str> = match args {
         [] => vec!["rehearse"],
@@ -51,13 +54,20 @@ pub(crate) fn run(args: &[String]) -> anyhow::Result<()> {
     };
     println!("\n==> longhaul {}", args.join(" "));
     let status = Command::new(longhaul).args(args).status()?;
-    if status.success() { Ok(()) } else { bail!("longhaul ended with {status}") }
+    if status.success() {
+        Ok(())
+    } else {
+        bail!("longhaul ended with {status}")
+    }
 }
 
 /// README's second command: every test.
 pub(crate) fn test(args: &[String]) -> anyhow::Result<()> {
     packages::ensure(packages::TEST)?;
-    step("build", &mut cargo(&["build", "--workspace", "--all-targets"]))?;
+    step(
+        "build",
+        &mut cargo(&["build", "--workspace", "--all-targets"]),
+    )?;
     let mut tests = cargo(&["test", "--workspace"]);
     tests.args(args);
     step("test", &mut tests)
@@ -69,7 +79,16 @@ pub(crate) fn campaign(args: &[String]) -> anyhow::Result<()> {
     let kills = args.first().map_or("1000", String::as_str);
     let seed = args.get(1).map_or("1", String::as_str);
     step("build", &mut cargo(&["build", "--workspace", "--bins"]))?;
-    let mut tests = cargo(&["test", "--test", "journeys", "campaign", "--", "--nocapture"]);
-    tests.env("LONGHAUL_CAMPAIGN_KILLS", kills).env("LONGHAUL_CAMPAIGN_SEED", seed);
+    let mut tests = cargo(&[
+        "test",
+        "--test",
+        "journeys",
+        "campaign",
+        "--",
+        "--nocapture",
+    ]);
+    tests
+        .env("LONGHAUL_CAMPAIGN_KILLS", kills)
+        .env("LONGHAUL_CAMPAIGN_SEED", seed);
     step(&format!("{kills} random kills, seed {seed}"), &mut tests)
 }

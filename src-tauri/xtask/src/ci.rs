@@ -14,7 +14,17 @@ pub(crate) fn run() -> anyhow::Result<()> {
     println!("\n==> tidy");
     tidy::run()?;
     test(&[])?;
-    step("lint", &mut cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
+    step(
+        "lint",
+        &mut cargo(&[
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--",
+            "-D",
+            "warnings",
+        ]),
+    )?;
     check_dependencies()
 }
 
@@ -24,12 +34,31 @@ fn check_dependencies() -> anyhow::Result<()> {
     let tools = root().join("target/tools");
     let deny = tools.join("bin/cargo-deny");
     if !deny.is_file() {
-        let mut install = cargo(&["install", "cargo-deny", "--version", CARGO_DENY, "--locked", "--root"]);
-        install.arg(&tools).env("CARGO_TARGET_DIR", root().join("target/tools-build"));
-        install.env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0").env("CARGO_PROFILE_RELEASE_LTO", "off");
+        let mut install = cargo(&[
+            "install",
+            "cargo-deny",
+            "--version",
+            CARGO_DENY,
+            "--locked",
+            "--root",
+        ]);
+        install
+            .arg(&tools)
+            .env("CARGO_TARGET_DIR", root().join("target/tools-build"));
+        install
+            .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0")
+            .env("CARGO_PROFILE_RELEASE_LTO", "off");
         step("install cargo-deny", &mut install)?;
     }
     let mut check = Command::new(deny);
-    check.args(["--offline", "check", "--config", ".config/deny.toml", "licenses", "bans", "sources"]);
+    check.args([
+        "--offline",
+        "check",
+        "--config",
+        ".config/deny.toml",
+        "licenses",
+        "bans",
+        "sources",
+    ]);
     step("dependencies", &mut check)
 }

@@ -15,17 +15,39 @@ pub(crate) struct Member {
 }
 
 pub(crate) fn members() -> anyhow::Result<Vec<Member>> {
-    let output = cargo(&["metadata", "--no-deps", "--format-version", "1", "--offline"]).output()?;
-    let metadata: Value = serde_json::from_slice(&output.stdout).context("cargo metadata did not answer in JSON")?;
+    let output = cargo(&[
+        "metadata",
+        "--no-deps",
+        "--format-version",
+        "1",
+        "--offline",
+    ])
+    .output()?;
+    let metadata: Value =
+        serde_json::from_slice(&output.stdout).context("cargo metadata did not answer in JSON")?;
     let packages = metadata["packages"].as_array().cloned().unwrap_or_default();
     let short = |name: &str| name.strip_prefix("longhaul-").unwrap_or(name).to_owned();
-    let names: Vec<String> = packages.iter().filter_map(|p| p["name"].as_str()).map(short).collect();
+    let names: Vec<String> = packages
+        .iter()
+        .filter_map(|p| p["name"].as_str())
+        .map(short)
+        .collect();
     let member = |package: &Value| {
-        let dependencies = package["dependencies"].as_array().cloned().unwrap_or_default();
+        let dependencies = package["dependencies"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
         let normal = dependencies.iter().filter(|d| d["kind"].is_null());
-        let all: Vec<String> = normal.filter_map(|d| d["name"].as_str()).map(short).collect();
+        let all: Vec<String> = normal
+            .filter_map(|d| d["name"].as_str())
+            .map(short)
+            .collect();
         let (uses, outside) = all.into_iter().partition(|name| names.contains(name));
-        Member { name: package["name"].as_str().map(short).unwrap_or_default(), uses, outside }
+        Member {
+            name: package["name"].as_str().map(short).unwrap_or_default(),
+            uses,
+            outside,
+        }
     };
     Ok(packages.iter().map(member).collect())
 }

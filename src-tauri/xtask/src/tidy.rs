@@ -10,7 +10,16 @@ use crate::metadata::{Member, members};
 /// Crates in layers, lowest first. A crate may use only crates of lower layers.
 const LAYERS: &[&[&str]] = &[
     &["domain", "faults"],
-    &["store", "secrets", "pricing", "limiter", "workspace", "keeper", "protocol", "testkit"],
+    &[
+        "store",
+        "secrets",
+        "pricing",
+        "limiter",
+        "workspace",
+        "keeper",
+        "protocol",
+        "testkit",
+    ],
     &["agents", "client"],
     &["engine"],
     &["daemon"],
@@ -19,13 +28,17 @@ const LAYERS: &[&[&str]] = &[
 ];
 
 /// What the pure core must never depend on.
-const IMPURE: &[&str] = &["tokio", "reqwest", "sqlx", "rustix", "axum", "tracing", "hyper"];
+const IMPURE: &[&str] = &[
+    "tokio", "reqwest", "sqlx", "rustix", "axum", "tracing", "hyper",
+];
 
 /// Longest source file, in lines.
 const LINES: usize = 500;
 
 /// Names that say nothing about what is inside.
-const EMPTY_NAMES: &[&str] = &["utils", "util", "helpers", "helper", "common", "misc", "manager"];
+const EMPTY_NAMES: &[&str] = &[
+    "utils", "util", "helpers", "helper", "common", "misc", "manager",
+];
 
 /// What may stand at the top.
 const TOP: &[&str] = &[
@@ -66,12 +79,18 @@ fn layer(name: &str) -> Option<usize> {
 fn check_layers(members: &[Member], found: &mut Vec<String>) {
     for member in members {
         let Some(own) = layer(&member.name) else {
-            found.push(format!("crate {} has no layer: add it to xtask's tidy.rs", member.name));
+            found.push(format!(
+                "crate {} has no layer: add it to xtask's tidy.rs",
+                member.name
+            ));
             continue;
         };
         for used in &member.uses {
             if layer(used).is_none_or(|theirs| theirs >= own) {
-                found.push(format!("{} uses {used}, which is not in a lower layer", member.name));
+                found.push(format!(
+                    "{} uses {used}, which is not in a lower layer",
+                    member.name
+                ));
             }
         }
         for outside in &member.outside {
@@ -79,7 +98,10 @@ fn check_layers(members: &[Member], found: &mut Vec<String>) {
                 found.push(format!("domain is pure and may not use {outside}"));
             }
             if outside == "sqlx" && member.name != "store" {
-                found.push(format!("only store speaks SQL, and {} uses sqlx", member.name));
+                found.push(format!(
+                    "only store speaks SQL, and {} uses sqlx",
+                    member.name
+                ));
             }
             if outside == "tauri" && member.name != "longhaul" {
                 found.push(format!("{} must not know the desktop shell", member.name));
@@ -89,12 +111,21 @@ fn check_layers(members: &[Member], found: &mut Vec<String>) {
 }
 
 fn tracked_files() -> anyhow::Result<Vec<PathBuf>> {
-    let output = std::process::Command::new("git").args(["ls-files"]).current_dir(root()).output()?;
-    Ok(String::from_utf8_lossy(&output.stdout).lines().map(PathBuf::from).collect())
+    let output = std::process::Command::new("git")
+        .args(["ls-files"])
+        .current_dir(root())
+        .output()?;
+    Ok(String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .map(PathBuf::from)
+        .collect())
 }
 
 fn check_file(file: &Path, found: &mut Vec<String>) {
-    let first = file.components().next().map(|part| part.as_os_str().to_string_lossy().into_owned());
+    let first = file
+        .components()
+        .next()
+        .map(|part| part.as_os_str().to_string_lossy().into_owned());
     if let Some(first) = first
         && !first.starts_with('.')
         && !TOP.contains(&first.as_str())
@@ -104,17 +135,29 @@ fn check_file(file: &Path, found: &mut Vec<String>) {
     if file.extension().is_none_or(|ending| ending != "rs") {
         return;
     }
-    let stem = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let stem = file
+        .file_stem()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
     if stem == "mod" {
-        found.push(format!("{}: name the file after its module, not mod.rs", file.display()));
+        found.push(format!(
+            "{}: name the file after its module, not mod.rs",
+            file.display()
+        ));
     }
     if EMPTY_NAMES.contains(&stem.as_str()) {
         found.push(format!("{}: the name says nothing", file.display()));
     }
-    let Ok(text) = std::fs::read_to_string(root().join(file)) else { return };
+    let Ok(text) = std::fs::read_to_string(root().join(file)) else {
+        return;
+    };
     let lines = text.lines().count();
     if lines > LINES {
-        found.push(format!("{}: {lines} lines (at most {LINES})", file.display()));
+        found.push(format!(
+            "{}: {lines} lines (at most {LINES})",
+            file.display()
+        ));
     }
 }
 
@@ -124,9 +167,13 @@ fn check_journeys(found: &mut Vec<String>) -> anyhow::Result<()> {
     let main = std::fs::read_to_string(folder.join("main.rs"))?;
     for entry in std::fs::read_dir(&folder)? {
         let name = entry?.file_name().to_string_lossy().into_owned();
-        let Some(stem) = name.strip_suffix(".rs").filter(|stem| *stem != "main") else { continue };
+        let Some(stem) = name.strip_suffix(".rs").filter(|stem| *stem != "main") else {
+            continue;
+        };
         if !main.contains(&format!("mod {stem};")) {
-            found.push(format!("tests/journeys/{name} is not in main.rs and never runs"));
+            found.push(format!(
+                "tests/journeys/{name} is not in main.rs and never runs"
+            ));
         }
     }
     Ok(())

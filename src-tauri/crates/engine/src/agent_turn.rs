@@ -130,7 +130,7 @@ impl Worker {
         let known_calls = self.journal.call_ids().await?;
         Ok(TurnRequest {
             model: call.model.clone(),
-            frame: self.frame(run, call),
+            frame: self.frame(run, call).clone(),
             conversation: conversation.unheard(heard),
             max_tokens: self.core.settings().max_answer_tokens,
             key,

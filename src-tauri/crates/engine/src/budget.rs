@@ -127,7 +127,7 @@ impl Worker {
     async fn estimate_prompt(&self, run: &Run, call: &Call) -> Result<u64, Halt> {
         let mut conversation = self.conversation.lock().await;
         conversation.catch_up(&self.journal, run).await?;
-        let frame = serde_json::to_string(&self.frame(run, call)).map_or(0, |text| text.len());
+        let frame = serde_json::to_string(self.frame(run, call)).map_or(0, |text| text.len());
         Ok(agents::anthropic::estimate_tokens(
             conversation.bytes() + frame,
         ))

@@ -1,9 +1,10 @@
 //! One model call, from the budget's reservation to the recorded answer, with
 //! everything that can go wrong on the way.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use agents::{Answered, Driver, TurnError, TurnRequest};
+use agents::{Answered, Driver, Frame, TurnError, TurnRequest, tools};
 use domain::{
     Charge, Event, FailCause, InterruptCause, NanoUsd, Op, OpClass, OpError, OpErrorKind, OpKind,
     OpMode, OpState, Request, Run, Timestamp, WaitCause,
@@ -155,7 +156,7 @@ impl Worker {
         reserve: NanoUsd,
         batch: &mut Batch,
     ) -> Op {
-        let frame = serde_json::to_vec(&self.frame(run, call)).unwrap_or_default();
+        let frame = serde_json::to_vec(self.frame(run, call)).unwrap_or_default();
         let args = batch.blob(frame);
         let request = format!("{}:{}:{}", call.model, run.messages, args);
         let native = call.backend.kind.is_native();
@@ -200,26 +201,27 @@ impl Worker {
         }
     }
 
-    pub(crate) fn frame(&self, run: &Run, call: &Call) -> agents::Frame {
-        let path = run
-            .workspace
-            .as_ref()
-            .map(|w| std::path::PathBuf::from(&w.path))
-            .unwrap_or_default();
-        let instructions = agents::tools::project_instructions(&path);
-        let system = agents::tools::system_prompt(&agents::tools::PromptFacts {
-            workspace: &path,
-            verify: run.task.verify.as_deref(),
-            instructions: instructions.as_deref(),
-        });
-        if call.backend.kind.is_native() {
-            agents::anthropic::frame(&system, &agents::tools::specs())
-        } else {
-            agents::Frame {
-                system,
-                tools: serde_json::Value::Null,
+    /// System prompt and tools: made once, so that the provider's prompt cache
+    /// holds although the agent edits the project's instructions meanwhile.
+    pub(crate) fn frame(&self, run: &Run, call: &Call) -> &Frame {
+        self.frame.get_or_init(|| {
+            let facts = run.workspace.as_ref();
+            let path = facts.map(|w| PathBuf::from(&w.path)).unwrap_or_default();
+            let instructions = tools::project_instructions(&path);
+            let system = tools::system_prompt(&tools::PromptFacts {
+                workspace: &path,
+                verify: run.task.verify.as_deref(),
+                instructions: instructions.as_deref(),
+            });
+            if call.backend.kind.is_native() {
+                agents::anthropic::frame(&system, &tools::specs())
+            } else {
+                Frame {
+                    system,
+                    tools: serde_json::Value::Null,
+                }
             }
-        }
+        })
     }
 
     async fn request(
@@ -233,7 +235,7 @@ impl Worker {
         conversation.catch_up(&self.journal, run).await?;
         Ok(TurnRequest {
             model: call.model.clone(),
-            frame: self.frame(run, call),
+            frame: self.frame(run, call).clone(),
             conversation: conversation.all().to_vec(),
             max_tokens,
             key,

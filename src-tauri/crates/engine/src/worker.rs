@@ -33,6 +33,8 @@ pub(crate) struct Worker {
     busy: AtomicUsize,
     /// Whether anything may have changed files since the last snapshot.
     pub(crate) changed: AtomicBool,
+    /// What stays the same from request to request.
+    pub(crate) frame: std::sync::OnceLock<agents::Frame>,
     /// Answers cut off by their token limit, in a row.
     pub(crate) continues: AtomicU32,
     /// When this worker last got its slot.
@@ -53,6 +55,7 @@ impl Worker {
             busy: AtomicUsize::new(0),
             changed: AtomicBool::new(true),
             continues: AtomicU32::new(0),
+            frame: std::sync::OnceLock::new(),
             chunk_began: Mutex::default(),
         }
     }

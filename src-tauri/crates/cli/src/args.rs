@@ -1,0 +1,314 @@
+//! The command line (DESIGN §6).
+
+mod admin;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use domain::{NanoUsd, Preset, RunState, WorkspaceMode};
+
+pub(crate) use admin::{BackendCommand, BackendNew, DaemonCommand, ServiceCommand};
+
+use crate::parse;
+
+/// Long AI-agent runs that survive crashes, limits and closed lids.
+#[derive(Debug, Parser)]
+#[command(
+    name = "longhaul",
+    version,
+    propagate_version = true,
+    max_term_width = 100
+)]
+pub(crate) struct Cli {
+    /// Print JSON: one document, or one object a line where it streams
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What is to be done.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Start a run and watch it (Ctrl-C detaches; the run goes on)
+    Run(Box<RunArgs>),
+    /// List runs
+    Runs(RunsArgs),
+    /// Show everything about a run
+    Show(OneRun),
+    /// Show a run's journal
+    Logs(LogsArgs),
+    /// Wait until a run is at rest
+    Wait(WaitArgs),
+    /// Let paused, interrupted or failed runs go on
+    Resume(SomeRuns),
+    /// Stop runs at the next operation until they are resumed
+    Pause(SomeRuns),
+    /// End a run; its files stay until it is discarded
+    Cancel(OneRun),
+    /// Say something to the agent
+    Message(MessageArgs),
+    /// Show what a run changed
+    Diff(OneRun),
+    /// Put a run's result into the project
+    Apply(ApplyArgs),
+    /// Delete a run's files
+    Discard(OneRun),
+    /// List what needs your decision
+    Reviews,
+    /// Approve a review
+    Approve(VerdictArgs),
+    /// Reject a review
+    Reject(VerdictArgs),
+    /// Answer a review with one of its choices, or a question with text
+    Answer(AnswerArgs),
+    /// Hide a review for a while
+    Snooze(SnoozeArgs),
+    /// Where the thinking comes from
+    #[command(subcommand)]
+    Backend(BackendCommand),
+    /// Show what was spent
+    Cost(CostArgs),
+    /// Show rate limits and pauses
+    Limits,
+    /// The background process that owns all runs
+    #[command(subcommand)]
+    Daemon(DaemonCommand),
+    /// Have the system keep the daemon running
+    #[command(subcommand)]
+    Service(ServiceCommand),
+    /// Examine the stored state
+    Doctor,
+    /// Make a verified copy of the stored state
+    Backup(BackupArgs),
+    /// Put a copy in the place of the stored state
+    Restore(RestoreArgs),
+    /// The offline tour, in its own throwaway home
+    #[command(hide = !crate::rehearse::FILLED)]
+    Rehearse(RehearseArgs),
+    /// Print completions for a shell
+    Completions(CompletionsArgs),
+}
+
+/// `run`
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// What to do; - reads it from standard input
+    pub(crate) prompt: String,
+    /// The project folder [default: this one]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) project: Option<std::path::PathBuf>,
+    /// The backend that does the thinking
+    #[arg(long, value_name = "NAME")]
+    pub(crate) backend: Option<String>,
+    /// The model to ask for
+    #[arg(long, value_name = "ID")]
+    pub(crate) model: Option<String>,
+    /// A command that must succeed before the run is completed
+    #[arg(long, value_name = "CMD")]
+    pub(crate) verify: Option<String>,
+    /// How the project's files are isolated: clone, copy or in-place
+    #[arg(long, value_name = "KIND", value_parser = parse::word::<WorkspaceMode>)]
+    pub(crate) workspace: Option<WorkspaceMode>,
+    /// What is reviewed: careful (every change and command), balanced (sensitive ones) or hands-off
+    #[arg(long, value_parser = parse::word::<Preset>)]
+    pub(crate) policy: Option<Preset>,
+    /// Dollars it may cost
+    #[arg(long, value_name = "USD", value_parser = parse::dollars, allow_hyphen_values = true)]
+    pub(crate) max_cost: Option<NanoUsd>,
+    /// Tokens it may use, cache reads not counted
+    #[arg(long, value_name = "N", value_parser = parse::count, allow_hyphen_values = true)]
+    pub(crate) max_tokens: Option<u64>,
+    /// Tool calls it may make
+    #[arg(long, value_name = "N", value_parser = parse::count, allow_hyphen_values = true)]
+    pub(crate) max_tool_calls: Option<u64>,
+    /// Time it may work, such as 30m; waiting is free
+    #[arg(long, value_name = "TIME", value_parser = parse::seconds, allow_hyphen_values = true)]
+    pub(crate) max_duration: Option<u64>,
+    /// Start only after this run is completed
+    #[arg(long, value_name = "RUN")]
+    pub(crate) after: Option<String>,
+    /// A backend that may answer when the first fails (may be given again)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) fallback: Vec<String>,
+    /// Higher starts first; 0 is normal
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 0,
+        allow_hyphen_values = true
+    )]
+    pub(crate) priority: i32,
+    /// Print the id and return at once
+    #[arg(long)]
+    pub(crate) detach: bool,
+}
+
+/// `runs`
+#[derive(Debug, Args)]
+pub(crate) struct RunsArgs {
+    /// Only runs in this state
+    #[arg(long, value_parser = parse::word::<RunState>)]
+    pub(crate) state: Option<RunState>,
+    /// Only runs of this project
+    #[arg(long, value_name = "DIR")]
+    pub(crate) project: Option<std::path::PathBuf>,
+}
+
+/// One run.
+#[derive(Debug, Args)]
+pub(crate) struct OneRun {
+    /// The run's id, or the first characters of it
+    pub(crate) run: String,
+}
+
+/// One run or all.
+#[derive(Debug, Args)]
+pub(crate) struct SomeRuns {
+    /// The run's id, or the first characters of it
+    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    pub(crate) run: Option<String>,
+    /// All runs to which it applies
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
+/// `logs`
+#[derive(Debug, Args)]
+pub(crate) struct LogsArgs {
+    /// The run's id, or the first characters of it
+    pub(crate) run: String,
+    /// Go on with what happens from here, until the run is at rest
+    #[arg(long, short)]
+    pub(crate) follow: bool,
+}
+
+/// `wait`
+#[derive(Debug, Args)]
+pub(crate) struct WaitArgs {
+    /// The run's id, or the first characters of it
+    pub(crate) run: String,
+    /// Wait for one of these states instead of for rest
+    #[arg(long = "for", value_name = "STATE,…", value_delimiter = ',', value_parser = parse::word::<RunState>)]
+    pub(crate) states: Vec<RunState>,
+    /// Give up after this time, such as 60s
+    #[arg(long, value_name = "TIME", value_parser = parse::seconds, allow_hyphen_values = true)]
+    pub(crate) timeout: Option<u64>,
+}
+
+/// `message`
+#[derive(Debug, Args)]
+pub(crate) struct MessageArgs {
+    /// The run's id, or the first characters of it
+    pub(crate) run: String,
+    /// What to say; - reads it from standard input
+    pub(crate) text: String,
+}
+
+/// Into what a result is put.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Into {
+    /// A new branch
+    Branch,
+    /// A commit on the current branch
+    Commit,
+    /// Uncommitted changes
+    Changes,
+}
+
+/// `apply`
+#[derive(Debug, Args)]
+pub(crate) struct ApplyArgs {
+    /// The run's id, or the first characters of it
+    pub(crate) run: String,
+    /// Into what
+    #[arg(long = "as", value_enum, default_value_t = Into::Branch)]
+    pub(crate) into: Into,
+}
+
+/// `approve`, `reject`
+#[derive(Debug, Args)]
+pub(crate) struct VerdictArgs {
+    /// The review's id, or the first characters of it
+    pub(crate) review: String,
+    /// A remark for the agent
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) note: Option<String>,
+}
+
+/// `answer`
+#[derive(Debug, Args)]
+pub(crate) struct AnswerArgs {
+    /// The review's id, or the first characters of it
+    pub(crate) review: String,
+    /// One of its choices, or the answer to its question
+    pub(crate) choice: String,
+    /// A remark for the agent
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) note: Option<String>,
+    /// The new cost cap in dollars, with a budget's `more`
+    #[arg(long, value_name = "USD", value_parser = parse::dollars, allow_hyphen_values = true)]
+    pub(crate) max_cost: Option<NanoUsd>,
+}
+
+/// `snooze`
+#[derive(Debug, Args)]
+pub(crate) struct SnoozeArgs {
+    /// The review's id, or the first characters of it
+    pub(crate) review: String,
+    /// For how long, such as 2h
+    #[arg(value_parser = parse::seconds)]
+    pub(crate) time: u64,
+}
+
+/// What the rows of a cost table stand for.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum By {
+    Day,
+    Model,
+    Backend,
+    Project,
+    Run,
+}
+
+/// `cost`
+#[derive(Debug, Args)]
+pub(crate) struct CostArgs {
+    /// A row for each
+    #[arg(long, value_enum, default_value_t = By::Day)]
+    pub(crate) by: By,
+    /// Only what was spent within this time, such as 30d
+    #[arg(long, value_name = "TIME", value_parser = parse::seconds)]
+    pub(crate) since: Option<u64>,
+    /// Print comma-separated values
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) csv: bool,
+}
+
+/// `backup`
+#[derive(Debug, Args)]
+pub(crate) struct BackupArgs {
+    /// The file to make [default: a dated one in the home's backups folder]
+    pub(crate) file: Option<std::path::PathBuf>,
+}
+
+/// `restore`
+#[derive(Debug, Args)]
+pub(crate) struct RestoreArgs {
+    /// The copy to use
+    pub(crate) file: std::path::PathBuf,
+}
+
+/// `rehearse`
+#[derive(Debug, Args)]
+pub(crate) struct RehearseArgs {
+    /// Without pauses for reading
+    #[arg(long)]
+    pub(crate) fast: bool,
+}
+
+/// `completions`
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum)]
+    pub(crate) shell: clap_complete::Shell,
+}

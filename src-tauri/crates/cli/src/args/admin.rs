@@ -1,0 +1,89 @@
+//! Backends, daemon and service.
+
+use clap::{Args, Subcommand};
+use domain::BackendKind;
+
+use crate::parse;
+
+/// `backend …`
+#[derive(Debug, Subcommand)]
+pub(crate) enum BackendCommand {
+    /// Name a new backend
+    Add(Box<BackendNew>),
+    /// List the backends
+    List,
+    /// Forget a backend and its key
+    Remove(BackendName),
+    /// Try a backend
+    Test(BackendName),
+}
+
+/// One backend.
+#[derive(Debug, Args)]
+pub(crate) struct BackendName {
+    /// Its name
+    pub(crate) name: String,
+}
+
+/// `backend add`
+#[derive(Debug, Args)]
+pub(crate) struct BackendNew {
+    /// Its name
+    pub(crate) name: String,
+    /// anthropic, openai, claude-code, codex, acp or rehearsal
+    #[arg(long, value_parser = parse::word::<BackendKind>)]
+    pub(crate) kind: BackendKind,
+    /// The API's address, where it is not the vendor's
+    #[arg(long, value_name = "URL")]
+    pub(crate) base_url: Option<String>,
+    /// The model to ask for unless a run names one
+    #[arg(long, value_name = "ID")]
+    pub(crate) model: Option<String>,
+    /// The agent's command, for agents
+    #[arg(long, value_name = "CMD")]
+    pub(crate) command: Option<String>,
+    /// Its calls cost nothing
+    #[arg(long)]
+    pub(crate) free: bool,
+    /// Read the key from standard input and keep it in the keychain
+    #[arg(long, group = "key")]
+    pub(crate) key_stdin: bool,
+    /// A command that prints the key
+    #[arg(long, value_name = "CMD", group = "key")]
+    pub(crate) key_command: Option<String>,
+    /// An environment variable of the daemon that has the key
+    #[arg(long, value_name = "VAR", group = "key")]
+    pub(crate) key_env: Option<String>,
+}
+
+/// `daemon …`
+#[derive(Debug, Subcommand)]
+pub(crate) enum DaemonCommand {
+    /// Be the daemon, in this terminal
+    Run {
+        /// Begin a session of its own first: how other commands start it
+        #[arg(long, hide = true)]
+        detached: bool,
+    },
+    /// Start it in the background
+    Start,
+    /// End it; runs go on when it is back
+    Stop {
+        /// Let every run reach the end of its current operation first
+        #[arg(long)]
+        drain: bool,
+    },
+    /// Show how it is
+    Status,
+}
+
+/// `service …`
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub(crate) enum ServiceCommand {
+    /// Have the system start the daemon with your session and keep it running
+    Install,
+    /// Undo that
+    Uninstall,
+    /// Show whether it is installed and running
+    Status,
+}

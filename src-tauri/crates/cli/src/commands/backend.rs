@@ -1,0 +1,140 @@
+//! `backend …`
+
+use std::io::Read;
+
+use protocol::{
+    BackendAdd, BackendListRequest, BackendRemove, BackendTestRequest, BackendView, KeySource,
+    KeyText, KeyView,
+};
+
+use crate::args::{BackendCommand, BackendNew};
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::print::Look;
+use crate::table::{Align, Table, cell, looking};
+
+/// No key is anywhere near this long, in bytes.
+const MAX_KEY: u64 = 64 * 1024;
+
+pub(super) async fn run(context: &Context, command: BackendCommand) -> Result<u8, Failure> {
+    let print = &context.print;
+    match command {
+        BackendCommand::Add(new) => {
+            let request = request(*new)?;
+            let backend = context.client().await?.backend_add(request).await?;
+            print.either(&backend, || {
+                format!("added {} ({})", backend.name, backend.kind)
+            })?;
+        }
+        BackendCommand::List => {
+            let list = context
+                .client()
+                .await?
+                .backend_list(BackendListRequest {})
+                .await?;
+            print.either(&list, || {
+                if list.backends.is_empty() {
+                    return "no backends; name one with `longhaul backend add NAME --kind KIND`"
+                        .to_owned();
+                }
+                table(context, &list.backends)
+            })?;
+        }
+        BackendCommand::Remove(args) => {
+            let request = BackendRemove { name: args.name };
+            let removed = context.client().await?.backend_remove(request).await?;
+            print.either(&removed, || format!("removed {}", removed.name))?;
+        }
+        BackendCommand::Test(args) => {
+            let request = BackendTestRequest { name: args.name };
+            let test = context.client().await?.backend_test(request).await?;
+            print.either(&test, || {
+                let line = |check: &protocol::BackendCheck| {
+                    let (mark, look) = if check.ok {
+                        ("✓", Look::Good)
+                    } else {
+                        ("✗", Look::Bad)
+                    };
+                    format!(
+                        "{} {}: {}",
+                        print.look(mark, look),
+                        check.what,
+                        check.detail
+                    )
+                };
+                test.checks.iter().map(line).collect::<Vec<_>>().join("\n")
+            })?;
+            return Ok(if test.ok { 0 } else { 1 });
+        }
+    }
+    Ok(0)
+}
+
+fn request(new: BackendNew) -> Result<BackendAdd, Failure> {
+    let key = if new.key_stdin {
+        Some(KeySource::Keychain {
+            key: KeyText(read_key()?),
+        })
+    } else if let Some(command) = new.key_command {
+        Some(KeySource::Command { command })
+    } else {
+        new.key_env.map(|var| KeySource::Env { var })
+    };
+    Ok(BackendAdd {
+        name: new.name,
+        kind: new.kind,
+        base_url: new.base_url,
+        model: new.model,
+        command: new.command,
+        free: new.free,
+        key,
+    })
+}
+
+fn read_key() -> Result<String, Failure> {
+    let mut key = String::new();
+    std::io::stdin()
+        .lock()
+        .take(MAX_KEY)
+        .read_to_string(&mut key)?;
+    let key = key.trim().to_owned();
+    if key.is_empty() {
+        return Err(Failure::usage(
+            "there is no key on standard input",
+            "pipe the key in",
+        ));
+    }
+    Ok(key)
+}
+
+fn table(context: &Context, backends: &[BackendView]) -> String {
+    use Align::Left;
+    let mut table = Table::new(&[
+        ("NAME", Left),
+        ("KIND", Left),
+        ("MODEL", Left),
+        ("KEY", Left),
+        ("AT", Left),
+    ]);
+    for backend in backends {
+        let key = match &backend.key {
+            KeyView::None => "none".to_owned(),
+            KeyView::Keychain => "keychain".to_owned(),
+            KeyView::Command { command } => format!("command {command}"),
+            KeyView::Env { var } => format!("variable {var}"),
+        };
+        let kind = match backend.simulated {
+            true => format!("{} (simulated)", backend.kind),
+            false => backend.kind.to_string(),
+        };
+        let place = backend.base_url.as_deref().or(backend.command.as_deref());
+        table.row(vec![
+            looking(&backend.name, Look::Bold),
+            cell(kind),
+            cell(backend.model.as_deref().unwrap_or("-")),
+            cell(key),
+            cell(place.unwrap_or("-")),
+        ]);
+    }
+    table.show(&context.print)
+}

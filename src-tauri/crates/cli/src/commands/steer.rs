@@ -1,0 +1,154 @@
+//! Steering runs, and what becomes of their files.
+
+use protocol::{
+    ApplyAs, ApplyRequest, CancelRequest, DiffRequest, DiscardRequest, MessageRequest,
+    PauseRequest, ResumeRequest, RunAck, RunAcks, RunSelector,
+};
+
+use super::input;
+use crate::args::{ApplyArgs, Into, MessageArgs, OneRun, SomeRuns};
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::print::{Look, safe};
+
+fn selector(args: SomeRuns) -> RunSelector {
+    args.run.map_or(RunSelector::All, RunSelector::One)
+}
+
+pub(super) async fn resume(context: &Context, args: SomeRuns) -> Result<u8, Failure> {
+    let acks = context
+        .client()
+        .await?
+        .resume(ResumeRequest {
+            runs: selector(args),
+        })
+        .await?;
+    say_all(context, &acks, "no run waits to be resumed")
+}
+
+pub(super) async fn pause(context: &Context, args: SomeRuns) -> Result<u8, Failure> {
+    let acks = context
+        .client()
+        .await?
+        .pause(PauseRequest {
+            runs: selector(args),
+        })
+        .await?;
+    say_all(context, &acks, "no run is going on")
+}
+
+pub(super) async fn cancel(context: &Context, args: OneRun) -> Result<u8, Failure> {
+    let ack = context
+        .client()
+        .await?
+        .cancel(CancelRequest { run: args.run })
+        .await?;
+    say(context, &ack)
+}
+
+pub(super) async fn message(context: &Context, args: MessageArgs) -> Result<u8, Failure> {
+    let text = input::text(args.text, "message")?;
+    let ack = context
+        .client()
+        .await?
+        .message(MessageRequest {
+            run: args.run,
+            text,
+        })
+        .await?;
+    say(context, &ack)
+}
+
+pub(super) async fn discard(context: &Context, args: OneRun) -> Result<u8, Failure> {
+    let ack = context
+        .client()
+        .await?
+        .discard(DiscardRequest { run: args.run })
+        .await?;
+    say(context, &ack)
+}
+
+pub(super) async fn diff(context: &Context, args: OneRun) -> Result<u8, Failure> {
+    let diff = context
+        .client()
+        .await?
+        .diff(DiffRequest { run: args.run })
+        .await?;
+    let print = &context.print;
+    if print.json {
+        print.document(&diff)?;
+    } else if print.colour {
+        print.raw(&coloured(context, &diff.diff))?;
+    } else {
+        // Byte for byte: it may be piped into `git apply`.
+        print.raw(&diff.diff)?;
+    }
+    Ok(0)
+}
+
+fn coloured(context: &Context, diff: &str) -> String {
+    let look = |line: &str| match line.as_bytes() {
+        [b'+', b'+', b'+', ..] | [b'-', b'-', b'-', ..] | [b'd', ..] => Look::Bold,
+        [b'+', ..] => Look::Good,
+        [b'-', ..] => Look::Bad,
+        [b'@', ..] => Look::Active,
+        _ => Look::Plain,
+    };
+    diff.lines()
+        .map(|line| context.print.look(&safe(line), look(line)) + "\n")
+        .collect()
+}
+
+pub(super) async fn apply(context: &Context, args: ApplyArgs) -> Result<u8, Failure> {
+    let into = match args.into {
+        Into::Branch => ApplyAs::Branch,
+        Into::Commit => ApplyAs::Commit,
+        Into::Changes => ApplyAs::Changes,
+    };
+    let applied = context
+        .client()
+        .await?
+        .apply(ApplyRequest {
+            run: args.run,
+            into,
+        })
+        .await?;
+    context.print.either(&applied, || {
+        let commit = applied
+            .commit
+            .as_deref()
+            .map(|c| format!(" ({c})"))
+            .unwrap_or_default();
+        format!("applied to {}{commit}", applied.target)
+    })?;
+    Ok(0)
+}
+
+fn words(context: &Context, ack: &RunAck) -> String {
+    format!(
+        "{}  {}",
+        ack.id,
+        context
+            .print
+            .look(ack.state.word(), Look::of_state(ack.state))
+    )
+}
+
+fn say(context: &Context, ack: &RunAck) -> Result<u8, Failure> {
+    context.print.either(ack, || words(context, ack))?;
+    Ok(0)
+}
+
+fn say_all(context: &Context, acks: &RunAcks, none: &str) -> Result<u8, Failure> {
+    context.print.either(acks, || {
+        if acks.runs.is_empty() {
+            return none.to_owned();
+        }
+        acks.runs
+            .iter()
+            .map(|ack| words(context, ack))
+            .collect::<Vec<_>>()
+            .join("\n")
+    })?;
+    Ok(0)
+}
