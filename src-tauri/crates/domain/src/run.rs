@@ -290,14 +290,25 @@ impl Run {
             Phase::Failed => return RunState::Failed,
             Phase::Cancelled => return RunState::Cancelled,
         };
-        let going_on = self
-            .open_ops
-            .values()
-            .any(|op| op.state == OpState::Started);
+        let going_on = self.open_ops.values().any(|op| self.goes_on(op));
         if !going_on && !self.causes().is_empty() {
             RunState::Waiting
         } else {
             base
+        }
+    }
+
+    /// Whether an operation proceeds by itself. An agent's turn does not count
+    /// beside an open review: the agent waits for the answer, too.
+    fn goes_on(&self, op: &Op) -> bool {
+        if self.task.kind.is_native() {
+            return op.state == OpState::Started;
+        }
+        match (op.kind, op.state) {
+            (OpKind::Model, OpState::Started) => !self.reviews.values().any(Review::is_open),
+            (_, OpState::Started) => true,
+            (_, OpState::Intended) => op.mode == OpMode::Observed && op.review.is_none(),
+            _ => false,
         }
     }
 

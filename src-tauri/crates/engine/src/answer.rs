@@ -120,6 +120,7 @@ impl Worker {
     /// An answer cut off by its token limit is continued, a few times.
     fn add_continuation(&self, run: &Run, turn: &Turn, batch: &mut Batch) {
         if turn.stop != Stop::MaxTokens || !turn.calls.is_empty() {
+            self.continues.store(0, std::sync::atomic::Ordering::SeqCst);
             return;
         }
         if self

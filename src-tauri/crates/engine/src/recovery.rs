@@ -93,7 +93,8 @@ impl Core {
         let journal = self.journal(id);
         let mut run = journal.load().await?;
         let working = matches!(run.phase, Phase::Active | Phase::Verifying);
-        if run.phase == Phase::Queued || run.state() == RunState::Waiting {
+        let begun = run.open_ops.values().any(|op| op.state == OpState::Started);
+        if run.phase == Phase::Queued || (run.state() == RunState::Waiting && !begun) {
             return Ok(Some(WentOn::Now));
         }
         if working {

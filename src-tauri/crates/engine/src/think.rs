@@ -76,7 +76,10 @@ impl Worker {
                     return self.record_answer(&run, &op, &call, turn).await;
                 }
                 Err(error) => {
-                    tries += 1;
+                    // Limits are the gate's to count; only what is retried at once counts here.
+                    if matches!(error.kind, OpErrorKind::Server | OpErrorKind::Cut) {
+                        tries += 1;
+                    }
                     self.tell_gate(permit, &error);
                     let after = self.after_failure(&call, &error, tries).await?;
                     run = self
