@@ -1,1 +1,17 @@
+//! Journeys of users, over the real binary.
 
+mod bad_input;
+mod budgets;
+mod campaign;
+mod claude_code;
+mod control;
+mod cost;
+mod crashes;
+mod daemons;
+mod failures;
+mod first_run;
+mod in_doubt;
+mod limits;
+mod reviews;
+mod support;
+mod verifying;

@@ -1,0 +1,174 @@
+//! A run is completed only when its verify command says so; slots are shared fairly.
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::json;
+use testkit::{
+    model_server::{Script, Turn},
+    project::CALC_FIXED,
+};
+
+use crate::support::{QUICK, SOON, World, op, shell, text};
+
+fn claims(n: usize) -> Script {
+    (0..n).fold(Script::new(), |script, _| {
+        script.turn(Turn::text("It works."))
+    })
+}
+
+#[tokio::test]
+async fn a_failing_check_goes_back_to_the_model() -> Result<()> {
+    let world = World::new().await?;
+    let fix = Turn::new().tool("write", json!({"path": "calc.sh", "content": CALC_FIXED}));
+    world.server.script(
+        "hasty",
+        claims(1).turn(fix).turn(Turn::text("Now it works.")),
+    );
+    let id = world.start("hasty", &["--verify", "sh test.sh"]).await?;
+    let run = world.completed(&id).await?;
+    assert_eq!(run["result"], "Now it works.");
+    let requests = world.server.requests_of("hasty");
+    let told = requests.get(1).context("it was asked again")?.body["messages"].to_string();
+    ensure!(
+        told.contains("FAIL add 2 3 = 5, but got -1"),
+        "the output goes back: {told}"
+    );
+    assert_eq!(op(&run, "verify")?["outcome"], "error");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_check_that_keeps_failing_asks_the_user() -> Result<()> {
+    let world = World::new().await?;
+    world.server.script("lazy", claims(9));
+    for (choice, state, code) in [("accept", "completed", 0), ("end", "failed", 1)] {
+        let id = world.start("lazy", &["--verify", "sh test.sh"]).await?;
+        let review = world.review(&id, "verify_failed").await?;
+        ensure!(text(&review, "detail")?.contains("FAIL add"), "{review:#}");
+        world
+            .cli(&["answer", &text(&review, "id")?, choice])
+            .await?
+            .ok()?;
+        let run = world.wait(&id, &[state]).await?;
+        assert_eq!(world.cli(&["wait", &id]).await?.code, code, "{run:#}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_check_under_way_outlives_the_daemon() -> Result<()> {
+    let mut world = World::new().await?;
+    let (effects, go) = (world.effects(), world.daemon.home.place("go"));
+    let verify = format!(
+        "{}; while [ ! -e {} ]; do sleep 0.05; done",
+        effects.shell("check"),
+        go.display()
+    );
+    world
+        .server
+        .script("hi", Script::new().turn(Turn::text("Hello.")));
+    let id = world.start("hi", &["--verify", &verify]).await?;
+    effects.wait_for("check", 1, SOON).await?;
+    assert_eq!(world.json(&["show", &id]).await?["state"], "verifying");
+    world.daemon.kill9()?;
+    world.daemon.launch().await?;
+    std::fs::write(&go, "")?;
+    world.completed(&id).await?;
+    effects.at_most_once("check")
+}
+
+#[tokio::test]
+async fn urgent_runs_come_first_and_the_rest_in_order() -> Result<()> {
+    let world = World::with(&QUICK.replace("slots = 4", "slots = 1")).await?;
+    world
+        .server
+        .script("first", Script::new().turn(Turn::text("1")));
+    let gate = world.server.hold("first", 0);
+    let mut ids = vec![world.start("first", &[]).await?];
+    gate.arrived(SOON).await?;
+    for (script, flags) in [
+        ("second", vec![]),
+        ("third", vec![]),
+        ("urgent", vec!["--priority", "5"]),
+    ] {
+        world
+            .server
+            .script(script, Script::new().turn(Turn::text(script)));
+        let id = world.start(script, &flags).await?;
+        assert_eq!(world.json(&["show", &id]).await?["state"], "queued");
+        ids.push(id);
+    }
+    let status = world.json(&["daemon", "status"]).await?;
+    assert_eq!(
+        (
+            &status["slots"],
+            &status["slots_used"],
+            &status["runs"]["queued"]
+        ),
+        (&json!(1), &json!(1), &json!(3)),
+        "{status:#}"
+    );
+    gate.release();
+    for id in &ids {
+        world.completed(id).await?;
+    }
+    let order: Vec<String> = world
+        .server
+        .requests()
+        .iter()
+        .map(|r| r.script.clone())
+        .collect();
+    assert_eq!(order, ["first", "urgent", "second", "third"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_long_run_lets_others_have_their_turn() -> Result<()> {
+    let world = World::with(&format!(
+        "{}chunk_ms = 1\n",
+        QUICK.replace("slots = 4", "slots = 1")
+    ))
+    .await?;
+    let long = || {
+        (0..4).fold(Script::new(), |script, n| {
+            script.turn(shell(&format!("ls {n}; true")))
+        })
+    };
+    world.server.script("long", long());
+    world.server.script("other", long());
+    let gate = world.server.hold("long", 0);
+    let first = world.start("long", &[]).await?;
+    gate.arrived(SOON).await?;
+    let second = world.start("other", &["--policy", "hands-off"]).await?;
+    gate.release();
+    let _ = (first, world.completed(&second).await?);
+    let order: Vec<String> = world
+        .server
+        .requests()
+        .iter()
+        .map(|r| r.script.clone())
+        .collect();
+    let (began, ended) = (
+        order.iter().position(|s| s == "other"),
+        order.iter().rposition(|s| s == "long"),
+    );
+    ensure!(began < ended, "they took no turns: {order:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_waiting_run_holds_no_slot() -> Result<()> {
+    let world = World::with(&QUICK.replace("slots = 4", "slots = 1")).await?;
+    world
+        .server
+        .script("ask", crate::support::one_command("touch made"));
+    world
+        .server
+        .script("hi", Script::new().turn(Turn::text("Hello.")));
+    let asks = world.start("ask", &[]).await?;
+    let review = text(&world.review(&asks, "tool_call").await?, "id")?;
+    let other = world.start("hi", &[]).await?;
+    world.completed(&other).await?;
+    world.cli(&["approve", &review]).await?.ok()?;
+    world.completed(&asks).await?;
+    Ok(())
+}
