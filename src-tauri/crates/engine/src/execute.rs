@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use agents::tools::{self, Tool, ToolResult};
-use domain::{Event, Op, OpClass, OpOutcome, Run};
+use domain::{Event, Op, OpClass, OpOutcome, OpState, Run};
 use workspace::Workspace;
 
 use crate::journal::{Batch, Halt};
@@ -155,6 +155,9 @@ impl Worker {
             batch.blob(self.core.redact(&text))
         });
         faults::crash_point("engine.before_finished");
+        if faults::sabotaged("no_intent") {
+            self.begin_late(op, &mut batch).await?;
+        }
         batch.push(Event::OpFinished {
             op: op.id,
             outcome: result.outcome,
@@ -166,6 +169,20 @@ impl Worker {
         });
         self.journal.append(batch).await?;
         faults::crash_point("engine.op_finished");
+        Ok(())
+    }
+
+    /// What the sabotage `no_intent` does: the start is recorded with the end only.
+    async fn begin_late(&self, op: &Op, batch: &mut Batch) -> Result<(), Halt> {
+        let run = self.journal.load().await?;
+        let unrecorded = |op: &&Op| op.state == OpState::Intended;
+        if let Some(op) = run.open_ops.get(&op.id).filter(unrecorded) {
+            batch.push(Event::OpStarted {
+                op: op.id,
+                keeper: None,
+                plan: None,
+            });
+        }
         Ok(())
     }
 

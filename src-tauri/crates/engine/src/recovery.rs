@@ -233,6 +233,11 @@ impl Core {
         op: &Op,
         evidence: &str,
     ) -> Result<(), Halt> {
+        if op.keeper.is_some() {
+            // What a dead keeper left running must not go on while a person looks
+            // at the world to say whether it happened, or beside its second try.
+            self.reap().await;
+        }
         let mut batch = Batch::default();
         match (op.kind, op.class) {
             (OpKind::Model, _) if !run.task.kind.is_native() => {

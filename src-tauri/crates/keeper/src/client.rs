@@ -125,8 +125,14 @@ pub async fn spawn(exe: &Path, dir: &Path, spec: &Spec) -> Result<Keeper, SpawnE
         },
         Ok(Adoption::NeverStarted) => Err(SpawnError::Broken("it was killed".to_owned())),
         Ok(Adoption::Lost(evidence)) => Err(SpawnError::Lost(Box::new(evidence))),
-        Err(AdoptError::Io(error)) => Err(SpawnError::Io(error)),
-        Err(error) => Err(SpawnError::Io(io::Error::other(error))),
+        // It may have begun; that nobody can say more is no evidence that it did not.
+        Err(error) => {
+            tracing::warn!(id = %spec.id, %error, "a new keeper cannot be found again");
+            Err(SpawnError::Lost(Box::new(Evidence {
+                id: spec.id.clone(),
+                ..Evidence::default()
+            })))
+        }
     }
 }
 
