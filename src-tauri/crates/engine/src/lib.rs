@@ -26,6 +26,7 @@ mod journal;
 mod ops;
 mod policy;
 mod recovery;
+mod resources;
 mod settings;
 mod shell;
 mod slots;

@@ -143,6 +143,7 @@ impl Worker {
     async fn begin(&self, mut run: Run) -> Result<Run, Halt> {
         if run.phase == Phase::Queued {
             run = self.await_dependency(run).await?;
+            run = self.await_resources(run).await?;
             self.enter().await?;
             let event = Event::Started {
                 backend: run.backend.clone(),
