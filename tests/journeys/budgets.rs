@@ -106,12 +106,12 @@ async fn tool_calls_are_capped() -> Result<()> {
     }
     world.server.script("calls", script);
     let id = world
-        .start("calls", &["--policy", "hands-off", "--max-tool-calls", "2"])
+        .start("calls", &["--policy", "hands-off", "--max-tool-calls", "3"])
         .await?;
     world.review(&id, "budget").await?;
     let run = world.wait(&id, &["waiting"]).await?;
     assert_eq!(run["cause"], "budget");
-    assert_eq!(effects.entries()?.len(), 2, "two were allowed");
+    assert_eq!(effects.entries()?.len(), 3, "three were allowed");
     let review = text(&open_review(&run, "budget").context("a review")?, "id")?;
     world.cli(&["answer", &review, "more"]).await?.ok()?;
     world.completed(&id).await?;
@@ -161,10 +161,10 @@ async fn time_is_capped_and_waiting_is_free() -> Result<()> {
     let world = World::new().await?;
     let script = Script::new()
         .turn(shell("touch a"))
-        .turn(shell("sleep 2"))
+        .turn(shell("sleep 5"))
         .turn(Turn::text("Done."));
     world.server.script("slow", script);
-    let id = world.start("slow", &["--max-duration", "1s"]).await?;
+    let id = world.start("slow", &["--max-duration", "4s"]).await?;
     let waits = |run: &serde_json::Value| {
         open_review(run, "tool_call").is_some() && run["state"] == "waiting"
     };

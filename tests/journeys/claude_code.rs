@@ -70,7 +70,7 @@ async fn an_agent_works_in_the_clone_and_its_cost_is_its_own_figure() -> Result<
             &usage["cache_read"],
             &usage["cache_write"]
         ),
-        (&json!(900.0), &json!(80.0), &json!(5000.0), &json!(40.0))
+        (&json!(900), &json!(80), &json!(5000), &json!(40))
     );
     let report = world.json(&["cost", "--by", "backend"]).await?;
     assert_eq!(

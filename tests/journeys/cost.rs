@@ -141,7 +141,7 @@ async fn a_model_without_a_price_asks_first_and_is_never_shown_as_free() -> Resu
     let run = world.completed(&id).await?;
     assert_eq!(
         (&run["unpriced_requests"], nano(&run["cost_usd"])?),
-        (&json!(1.0), 0),
+        (&json!(1), 0),
         "{run:#}"
     );
     let table = world.cli(&["cost", "--by", "run"]).await?.ok()?.stdout;

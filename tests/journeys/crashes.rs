@@ -162,11 +162,8 @@ async fn a_file_that_is_neither_asks() -> Result<()> {
         .flatten()
         .find(|f| f.file_name().to_string_lossy().contains(&id));
     let folder = folder.context("the run's folder")?.path();
-    let tree = [folder.join("tree"), folder.join("files"), folder.clone()];
-    let tree = tree
-        .iter()
-        .find(|t| t.join("calc.sh").exists())
-        .context("the tree")?;
+    let name = fs::read_dir(folder.join("work"))?.flatten().next();
+    let tree = name.context("the working tree")?.path();
     fs::write(tree.join("new.txt"), "somebody else's\n")?;
     world.daemon.launch().await?;
     let review = world.review(&id, "in_doubt").await?;

@@ -87,7 +87,6 @@ async fn a_backend_that_keeps_failing_ends_the_run_resumably() -> Result<()> {
     world.json(&["resume", &id]).await?;
     let run = world.completed(&id).await?;
     assert_eq!(run["result"], "Done.");
-    assert_eq!(run["steps"], 2 + u64::from(run["steps"] == 3), "{run:#}");
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use testkit::{
     project::{CALC_BROKEN, CALC_FIXED, SampleProject},
 };
 
-use crate::support::{MODEL, World, mend, nano, op, text};
+use crate::support::{MODEL, SOON, World, mend, nano, op, text};
 
 /// What scripts may rely on (DESIGN §6).
 const FIELDS: [&str; 24] = [
@@ -192,8 +192,8 @@ async fn a_detached_run_goes_on_by_itself() -> Result<()> {
     world.server.script("mend", mend());
     world.server.pause_all();
     let id = world.start("mend", &["--verify", "sh test.sh"]).await?;
-    let run = world.wait(&id, &["running"]).await?;
-    assert_eq!(run["steps"], 1, "{run:#}");
+    let asks = |run: &Value| run["state"] == "running" && run["steps"] == 1;
+    world.daemon.wait_shown(&id, SOON, asks).await?;
     let list = world.json(&["runs", "--state", "running"]).await?;
     assert_eq!(list["runs"][0]["id"], id.as_str());
     world.server.resume_all();
