@@ -1,13 +1,13 @@
 //! A run is completed only when its verify command says so; slots are shared fairly.
 
 use anyhow::{Context as _, Result, ensure};
-use serde_json::json;
+use serde_json::{Value, json};
 use testkit::{
-    model_server::{Script, Turn},
+    model_server::{Fault, Script, Turn, Usage},
     project::CALC_FIXED,
 };
 
-use crate::support::{QUICK, SOON, World, op, shell, text};
+use crate::support::{QUICK, SOON, World, one_command, op, shell, text};
 
 fn claims(n: usize) -> Script {
     (0..n).fold(Script::new(), |script, _| {
@@ -152,19 +152,45 @@ async fn a_long_run_lets_others_have_their_turn() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_waiting_run_holds_no_slot() -> Result<()> {
+async fn a_run_that_waits_for_a_person_or_a_limit_holds_no_slot() -> Result<()> {
     let world = World::with(&QUICK.replace("slots = 4", "slots = 1")).await?;
-    world
-        .server
-        .script("ask", crate::support::one_command("touch made"));
-    world
-        .server
-        .script("hi", Script::new().turn(Turn::text("Hello.")));
-    let asks = world.start("ask", &[]).await?;
-    let review = text(&world.review(&asks, "tool_call").await?, "id")?;
-    let other = world.start("hi", &[]).await?;
-    world.completed(&other).await?;
-    world.cli(&["approve", &review]).await?.ok()?;
-    world.completed(&asks).await?;
+    world.server.script("ask", one_command("touch made"));
+    world.server.script("lazy", Script::new());
+    let dear = shell("ls").usage(Usage::of(0, 6_000));
+    world.server.script("dear", Script::new().turn(dear));
+    world.add_backend("keyless", "LH_NOT_SET").await?;
+    let limit = Fault::RateLimit {
+        retry_after_s: Some(3600),
+    };
+    world.server.script(
+        "limited",
+        Script::new().turn(Turn::text("x").fault(limit, 1)),
+    );
+    world.add_backend("spare", "LH_OTHER_KEY").await?;
+    let waiting: [(&str, &[&str], &str); 5] = [
+        ("ask", &[], "review"),
+        ("lazy", &["--verify", "false"], "review"),
+        ("dear", &["--max-cost", "0.10"], "budget"),
+        ("ask", &["--backend", "keyless"], "auth"),
+        ("limited", &[], "rate_limit"),
+    ];
+    for (script, flags, cause) in waiting {
+        let id = world.start(script, flags).await?;
+        let waits = |run: &Value| run["state"] == "waiting" && run["cause"] == cause;
+        world
+            .daemon
+            .wait_shown(&id, SOON, waits)
+            .await
+            .context(cause)?;
+        // Only a run with a slot can complete.
+        world
+            .server
+            .script("hi", Script::new().turn(Turn::text("Hello.")));
+        let other = world.start("hi", &["--backend", "spare"]).await?;
+        world
+            .completed(&other)
+            .await
+            .with_context(|| format!("beside {cause}"))?;
+    }
     Ok(())
 }

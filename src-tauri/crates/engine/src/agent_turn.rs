@@ -23,6 +23,7 @@ impl Worker {
             Some((key, _)) => key,
             None => return self.journal.load().await,
         };
+        let _busy = self.busy().await?;
         let living = living_turn(&run).cloned();
         // An agent whose session is known has heard what it was sent before.
         let heard = if run.session.is_some() { run.heard } else { 0 };

@@ -26,8 +26,9 @@ impl Worker {
     }
 
     async fn execute_after(&self, run: &Run, op: &Op, first: Vec<Event>) -> Result<(), Halt> {
-        let _busy = self.busy().await?;
+        // Before it is busy: a run that waits for its budget's review holds no slot.
         self.mind_budget_before_op(run).await?;
+        let _busy = self.busy().await?;
         let tool = match self.tool_of(op).await? {
             Ok(tool) => tool,
             Err(why) => return self.record(op, first, ToolResult::error(why)).await,

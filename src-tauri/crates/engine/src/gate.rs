@@ -43,8 +43,9 @@ impl Worker {
             let run = self.id.to_string();
             let acquired = tokio::select! {
                 acquired = gate.acquire(&run, priority, &self.control.stop) => acquired,
-                // The pause may have been lengthened meanwhile: show it.
-                () = gate.changed(), if pause.is_some() => continue,
+                // A pause may have begun or been lengthened meanwhile: show it, and give the
+                // slot to others (the call that ends the pause needs one).
+                () = gate.changed() => continue,
             };
             let Ok(permit) = acquired else {
                 return Err(Halt::Stopped);

@@ -34,7 +34,6 @@ enum After {
 impl Worker {
     /// Makes the run's next model call, or ends the run trying.
     pub(crate) async fn think(&self, mut run: Run) -> Result<Run, Halt> {
-        let _busy = self.busy().await?;
         let began = self.core.now();
         let mut tries = 0;
         loop {
@@ -64,6 +63,8 @@ impl Worker {
                     }
                 }
             };
+            // Only from here on: a run that waits for a person or a limit holds no slot.
+            let _busy = self.busy().await?;
             let (now, op) = self.record_call(&call, affordable.reserve).await?;
             run = now;
             let request = self

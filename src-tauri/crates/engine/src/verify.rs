@@ -20,7 +20,6 @@ enum Verdict {
 impl Worker {
     /// The agent says it is done: verify, then complete, or let it go on.
     pub(crate) async fn conclude(&self, run: Run) -> Result<Run, Halt> {
-        let _busy = self.busy().await?;
         let Some(command) = run.task.verify.clone() else {
             return self.complete(run).await;
         };
@@ -28,7 +27,10 @@ impl Worker {
             let state = review.state.clone();
             return self.act_on_verify_review(run, id, state).await;
         }
-        let (run, verdict) = self.verify(run, &command).await?;
+        let (run, verdict) = {
+            let _busy = self.busy().await?;
+            self.verify(run, &command).await?
+        };
         match verdict {
             Verdict::Passed => self.complete(run).await,
             Verdict::Failed(output) => self.after_failed_verify(run, &command, output).await,
