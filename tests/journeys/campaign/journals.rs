@@ -45,7 +45,6 @@ pub(crate) enum Ending {
 pub(crate) struct Call {
     pub(crate) run: RunId,
     pub(crate) op: OpId,
-    pub(crate) name: String,
     pub(crate) summary: String,
     pub(crate) keepers: Vec<String>,
     /// The keeper an outcome or a settlement belongs to, and whether it was adopted.
@@ -65,14 +64,10 @@ impl Call {
 pub(crate) fn calls(run: RunId, entries: &[LogEntry]) -> Vec<Call> {
     let mut calls: BTreeMap<OpId, Call> = BTreeMap::new();
     for entry in entries {
-        if let Event::OpIntended {
-            op, name, summary, ..
-        } = &entry.event
-        {
+        if let Event::OpIntended { op, summary, .. } = &entry.event {
             let call = Call {
                 run,
                 op: *op,
-                name: name.clone(),
                 summary: summary.clone(),
                 keepers: Vec::new(),
                 ended_by: None,

@@ -1,4 +1,9 @@
-//! How long the campaign is.
+//! How long the campaign is, by variables `cargo xtask campaign` sets.
+
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a test binary is a composition root"
+)]
 
 /// Kills in the short form.
 const SHORT: u64 = 15;
