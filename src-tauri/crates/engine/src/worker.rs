@@ -126,17 +126,37 @@ impl Worker {
             run = self.take_checkpoint(run).await?;
             run = self.yield_if_due(run).await?;
             run = self.mind_budget(run).await?;
-            let done = {
+            let (done, unheard) = {
                 let mut conversation = self.conversation.lock().await;
                 conversation.catch_up(&self.journal, &run).await?;
-                conversation.model_spoke_last() && !has_open_call(&run)
+                let done = conversation.model_spoke_last() && !has_open_call(&run);
+                (done, conversation.unheard(run.heard))
             };
-            run = if done {
-                Box::pin(self.conclude(run)).await?
-            } else {
-                Box::pin(self.think(run)).await?
+            run = match (done, unheard.is_empty()) {
+                (true, true) => Box::pin(self.conclude(run)).await?,
+                (true, false) if run.task.kind.is_native() => self.say_again(unheard).await?,
+                _ => Box::pin(self.think(run)).await?,
             };
         }
+    }
+
+    /// What the user said while the last answer was on its way stands before that answer
+    /// in the journal, where the model would take it for answered.
+    async fn say_again(&self, unheard: Vec<agents::ChatMessage>) -> Result<Run, Halt> {
+        let mut text = "The user said this while you were answering:".to_owned();
+        for message in unheard {
+            if let agents::ChatMessage::User { text: said, .. } = message {
+                text.push_str("\n\n");
+                text.push_str(&said);
+            }
+        }
+        let mut batch = Batch::default();
+        let text = batch.blob(text);
+        batch.push(Event::MessageAdded {
+            origin: MessageOrigin::Continue,
+            text,
+        });
+        self.journal.append(batch).await
     }
 
     /// Gets the run a slot, a workspace and its first message.
