@@ -273,3 +273,43 @@ async fn an_agent_that_is_not_there_is_said_so_before_it_starts() -> Result<()> 
     ensure!(out.stdout.contains("/nowhere/claude"), "{out:?}");
     Ok(())
 }
+
+#[tokio::test]
+async fn a_question_of_the_agent_outlives_the_daemon() -> Result<()> {
+    let mut world = World::new().await?;
+    let effects = world.effects();
+    let id = start(&world, json!([bash(&effects.shell("asked"))]), &[]).await?;
+    let review = text(&world.review(&id, "tool_call").await?, "id")?;
+    world.wait(&id, &["waiting"]).await?;
+    world.daemon.kill9()?;
+    world.daemon.launch().await?;
+    world.cli(&["approve", &review]).await?.ok()?;
+    world.completed(&id).await?;
+    assert_eq!(effects.count("asked")?, 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_question_whose_agent_is_gone_is_not_left_standing() -> Result<()> {
+    let mut world = World::new().await?;
+    let effects = world.effects();
+    let steps = json!([bash(&effects.shell("asked")), {"do": "text", "text": "Done."}]);
+    let id = start(&world, steps, &[]).await?;
+    world.review(&id, "tool_call").await?;
+    world.wait(&id, &["waiting"]).await?;
+    world.daemon.kill9_all()?;
+    world.daemon.launch().await?;
+    let asked = |run: &Value| run["state"] != "running" && run["state"] != "queued";
+    let run = world.daemon.wait_shown(&id, SOON, asked).await?;
+    assert_eq!(effects.count("asked")?, 0, "{run:#}");
+    if run["state"] == "interrupted" {
+        world.json(&["resume", &id]).await?;
+    }
+    if let Some(review) =
+        crate::support::open_review(&world.json(&["show", &id]).await?, "tool_call")
+    {
+        world.cli(&["approve", &text(&review, "id")?]).await?.ok()?;
+    }
+    world.completed(&id).await?;
+    effects.at_most_once("asked")
+}

@@ -172,6 +172,26 @@ async fn a_message_during_the_last_answer_is_still_heard() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_message_during_a_command_comes_after_its_result() -> Result<()> {
+    let world = World::new().await?;
+    let (effects, go) = (world.effects(), world.daemon.home.place("go"));
+    let command = format!(
+        "{}; while [ ! -e {} ]; do sleep 0.05; done",
+        effects.shell("begun"),
+        go.display()
+    );
+    world.server.script("long", one_command(&command));
+    let id = world.start("long", &["--policy", "hands-off"]).await?;
+    effects.wait_for("begun", 1, SOON).await?;
+    world.json(&["message", &id, "Then stop."]).await?;
+    fs::write(&go, "")?;
+    // The server refuses histories in which a result does not follow its call.
+    world.completed(&id).await?;
+    ensure!(world.said_to_model("long").contains("Then stop."));
+    Ok(())
+}
+
+#[tokio::test]
 async fn waiting_ends_at_a_state_or_at_its_limit() -> Result<()> {
     let world = World::new().await?;
     world.server.script("mend", mend());
