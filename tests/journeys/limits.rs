@@ -153,7 +153,7 @@ async fn offline_waits_and_goes_on_when_the_network_is_back() -> Result<()> {
 
 #[tokio::test]
 async fn a_wait_beyond_what_is_allowed_ends_the_run_with_words() -> Result<()> {
-    let world = World::with(&format!("{QUICK}max_wait_ms = 60000\n")).await?;
+    let world = World::with(&format!("{QUICK}max_wait_s = 60\n")).await?;
     let limit = Fault::RateLimit {
         retry_after_s: Some(7200),
     };

@@ -26,9 +26,8 @@ slots = 4
 retry_ms = 40
 stagger_ms = 20
 auth_recheck_ms = 200
-drain_ms = 3000
 verify_tries = 2
-probe_first_ms = 150
+probe_ms = 150
 release_spacing_ms = 50
 ";
 

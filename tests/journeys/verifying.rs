@@ -124,7 +124,7 @@ async fn urgent_runs_come_first_and_the_rest_in_order() -> Result<()> {
 #[tokio::test]
 async fn a_long_run_lets_others_have_their_turn() -> Result<()> {
     let world = World::with(&format!(
-        "{}chunk_ms = 1\n",
+        "{}chunk_s = 0\n",
         QUICK.replace("slots = 4", "slots = 1")
     ))
     .await?;
