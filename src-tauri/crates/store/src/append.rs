@@ -1,7 +1,6 @@
 //! One append: events through the fold, into the journal and its projections.
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use domain::{Entry, Event, Run, RunId, Timestamp};
@@ -43,8 +42,8 @@ pub(crate) struct Staged {
 }
 
 /// What an append needs to know of the writer.
-pub(crate) struct Context<'a> {
-    pub(crate) home: &'a Path,
+#[derive(Clone, Copy)]
+pub(crate) struct Context {
     pub(crate) epoch: i64,
     pub(crate) now: Timestamp,
 }
@@ -53,7 +52,7 @@ pub(crate) struct Context<'a> {
 /// back to before it; `staged` is changed only on success.
 pub(crate) async fn write(
     conn: &mut SqliteConnection,
-    context: &Context<'_>,
+    context: &Context,
     staged: &mut Staged,
     known: impl Fn(RunId) -> Option<Arc<Fold>>,
     (appends, blobs): (&[Append], &[Prepared]),
@@ -91,7 +90,7 @@ pub(crate) async fn write(
 
 async fn extend(
     conn: &mut SqliteConnection,
-    context: &Context<'_>,
+    context: &Context,
     before: Option<Fold>,
     append: &Append,
     gseq: &mut u64,
@@ -131,7 +130,7 @@ async fn extend(
 /// The first event of a run.
 async fn begin(
     conn: &mut SqliteConnection,
-    context: &Context<'_>,
+    context: &Context,
     id: RunId,
     event: &Event,
     gseq: &mut u64,
@@ -166,7 +165,7 @@ async fn begin(
 /// Any later event of a run.
 async fn follow(
     conn: &mut SqliteConnection,
-    context: &Context<'_>,
+    context: &Context,
     fold: &mut Fold,
     event: &Event,
     gseq: u64,
@@ -192,7 +191,6 @@ async fn follow(
         entry: &entry,
         message,
         after: &fold.run,
-        home: context.home,
     };
     projection::apply(conn, &change).await?;
     Ok(entry)

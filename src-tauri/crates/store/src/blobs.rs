@@ -7,23 +7,34 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use domain::BlobRef;
+use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
-use crate::chain::{Hash, name_bytes};
+use crate::chain::{Hash, name_bytes, to_hash};
 use crate::error::{ReadError, WriteError};
+use crate::pack::{Against, pack, unpack};
 
 /// Larger ones, compressed, are files: they would bloat the journal's pages.
 const LARGEST_ROW: usize = 64 << 10;
 
-/// Smaller ones are stored as they are: nothing would be gained.
-const SMALLEST_PACKED: usize = 192;
+/// Larger ones are compressed by themselves: a dictionary gains them little.
+const LARGEST_SMALL: usize = 256 << 10;
 
 /// zstd's own default, the knee of its curve.
 const LEVEL: i32 = 3;
 
+/// `data` is the content.
 pub(crate) const RAW: i64 = 0;
+/// `data` is compressed against the dictionary of contents.
 pub(crate) const PACKED: i64 = 1;
+/// A file is compressed by itself.
 pub(crate) const FILE: i64 = 2;
+/// `words` is the content.
+pub(crate) const WORDS: i64 = 3;
+/// `data` is compressed against the dictionary, the contents of `bases`, and `words`.
+pub(crate) const SPLIT: i64 = 4;
+/// `data` is compressed by itself.
+pub(crate) const ALONE: i64 = 5;
 
 /// A blob ready to be recorded. If it is a file, the file is durable already.
 #[derive(Debug)]
@@ -31,36 +42,72 @@ pub(crate) struct Prepared {
     pub(crate) hash: Hash,
     raw_len: i64,
     codec: i64,
+    words: Option<String>,
+    bases: Vec<Hash>,
     data: Option<Vec<u8>>,
 }
 
+/// What of a content stands in a column as plain text, and what else it repeats.
+#[derive(Debug, Default)]
+pub(crate) struct Shown<'a> {
+    /// The beginning of it, or the words in it.
+    pub(crate) words: Option<String>,
+    /// Contents it repeats, with their names. They are rows before it is.
+    pub(crate) bases: Vec<(Hash, &'a [u8])>,
+}
+
 /// Hashes and compresses, and writes the file of a large one. Blocks.
-pub(crate) fn prepare(home: &Path, bytes: &[u8]) -> Result<Prepared, WriteError> {
-    let hash = *blake3::hash(bytes).as_bytes();
-    let raw_len = i64::try_from(bytes.len()).unwrap_or(i64::MAX);
-    let as_row = |codec, data| Prepared {
-        hash,
-        raw_len,
-        codec,
-        data: Some(data),
+pub(crate) fn prepare(home: &Path, bytes: &[u8], shown: Shown<'_>) -> Result<Prepared, WriteError> {
+    let io = |e: std::io::Error| WriteError::from_io(&e);
+    let mut blob = Prepared {
+        hash: *blake3::hash(bytes).as_bytes(),
+        raw_len: i64::try_from(bytes.len()).unwrap_or(i64::MAX),
+        codec: RAW,
+        words: shown.words,
+        bases: Vec::new(),
+        data: None,
     };
-    if bytes.len() < SMALLEST_PACKED {
-        return Ok(as_row(RAW, bytes.to_vec()));
+    if blob.words.as_ref().is_some_and(|w| w.as_bytes() == bytes) {
+        blob.codec = WORDS;
+        return Ok(blob);
     }
-    let packed = zstd::bulk::compress(bytes, LEVEL).map_err(|e| WriteError::from_io(&e))?;
+    if bytes.len() > LARGEST_SMALL {
+        let packed = zstd::bulk::compress(bytes, LEVEL).map_err(io)?;
+        if packed.len() > LARGEST_ROW {
+            write_file(home, &blob.hash, &packed).map_err(io)?;
+            blob.codec = FILE;
+        } else {
+            blob.codec = ALONE;
+            blob.data = Some(packed);
+        }
+        return Ok(blob);
+    }
+    let mut packed = match &blob.words {
+        None => pack(bytes, Against::Contents).map_err(io)?,
+        Some(words) => {
+            let mut known: Vec<u8> = Vec::new();
+            for (hash, base) in shown.bases.iter().filter(|(h, _)| *h != blob.hash) {
+                blob.bases.push(*hash);
+                known.extend(*base);
+            }
+            known.extend(words.as_bytes());
+            pack(bytes, Against::ContentsAnd(&known)).map_err(io)?
+        }
+    };
+    blob.codec = if blob.words.is_some() { SPLIT } else { PACKED };
     if packed.len() > LARGEST_ROW {
-        write_file(home, &hash, &packed).map_err(|e| WriteError::from_io(&e))?;
-        return Ok(Prepared {
-            hash,
-            raw_len,
-            codec: FILE,
-            data: None,
-        });
+        packed = zstd::bulk::compress(bytes, LEVEL).map_err(io)?;
+        write_file(home, &blob.hash, &packed).map_err(io)?;
+        blob.codec = FILE;
+        blob.bases.clear();
+        return Ok(blob);
     }
-    if packed.len() < bytes.len() {
-        return Ok(as_row(PACKED, packed));
+    if blob.codec == PACKED && packed.len() >= bytes.len() {
+        blob.codec = RAW;
+        packed = bytes.to_vec();
     }
-    Ok(as_row(RAW, bytes.to_vec()))
+    blob.data = Some(packed);
+    Ok(blob)
 }
 
 /// Where a large blob's file is.
@@ -109,19 +156,41 @@ pub(crate) fn sync_dir(dir: &Path) -> std::io::Result<()> {
     File::open(dir)?.sync_all()
 }
 
-/// Records a blob unless it is known.
+/// Records a blob unless it is known. One that was known only as a content gets
+/// its words when it comes to be shown.
 pub(crate) async fn insert(
     conn: &mut SqliteConnection,
     blob: &Prepared,
 ) -> Result<(), sqlx::Error> {
-    if id_of_hash(conn, &blob.hash).await?.is_some() {
+    let known = id_of_hash(conn, &blob.hash).await?;
+    // What repeats others is always younger than they are, so that reading it comes to an end.
+    if known.is_some() && (blob.words.is_none() || !blob.bases.is_empty()) {
         return Ok(());
     }
-    sqlx::query("INSERT INTO blob (hash, codec, raw_len, data) VALUES (?, ?, ?, ?)")
+    let mut bases = Vec::with_capacity(blob.bases.len());
+    for base in &blob.bases {
+        let id = id_of_hash(conn, base).await?;
+        bases.push(id.ok_or(sqlx::Error::RowNotFound)?.to_string());
+    }
+    let bases = (!bases.is_empty()).then(|| bases.join(" "));
+    let sql = match known {
+        Some(_) => {
+            "UPDATE blob SET codec = ?2, raw_len = ?3, words = ?4, bases = ?5, data = ?6
+             WHERE id = ?7 AND hash = ?1 AND words IS NULL"
+        }
+        None => {
+            "INSERT INTO blob (hash, codec, raw_len, words, bases, data)
+             SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE ?7 IS NULL"
+        }
+    };
+    sqlx::query(sql)
         .bind(&blob.hash[..])
         .bind(blob.codec)
         .bind(blob.raw_len)
+        .bind(blob.words.as_deref())
+        .bind(bases)
         .bind(blob.data.as_deref())
+        .bind(known)
         .execute(conn)
         .await?;
     Ok(())
@@ -151,46 +220,44 @@ pub(crate) struct Packed {
     pub(crate) hash: Hash,
     pub(crate) codec: i64,
     pub(crate) raw_len: i64,
+    pub(crate) words: Option<String>,
+    bases: Option<String>,
     pub(crate) data: Option<Vec<u8>>,
 }
 
-/// Finds a blob by name.
-pub(crate) async fn find(conn: &mut SqliteConnection, name: &BlobRef) -> Result<Packed, ReadError> {
-    let missing = || ReadError::NoBlob(name.clone());
-    let hash = name_bytes(name).ok_or_else(missing)?;
-    let row = sqlx::query(
-        "SELECT codec, raw_len, data FROM blob WHERE substr(hash, 1, 8) = ? AND hash = ?",
-    )
-    .bind(&hash[..8])
-    .bind(&hash[..])
-    .fetch_optional(conn)
-    .await?
-    .ok_or_else(missing)?;
-    Ok(Packed {
-        hash,
-        codec: row.try_get("codec")?,
-        raw_len: row.try_get("raw_len")?,
-        data: row.try_get("data")?,
-    })
-}
-
 impl Packed {
+    fn parse(row: &SqliteRow) -> Result<Self, ReadError> {
+        Ok(Self {
+            hash: to_hash(row.try_get("hash")?)
+                .ok_or_else(|| ReadError::Damaged("a content's name is unreadable".to_owned()))?,
+            codec: row.try_get("codec")?,
+            raw_len: row.try_get("raw_len")?,
+            words: row.try_get("words")?,
+            bases: row.try_get("bases")?,
+            data: row.try_get("data")?,
+        })
+    }
+
     /// The content, checked against its name. Blocks when it is a file.
-    pub(crate) fn unpack(self, home: &Path) -> Result<Bytes, ReadError> {
+    fn unpack(self, home: &Path, bases: &[u8]) -> Result<Bytes, ReadError> {
         let name = blake3::Hash::from_bytes(self.hash).to_hex();
         let damaged = |why: String| ReadError::Damaged(format!("the content {name} {why}"));
+        let words = self.words.unwrap_or_default().into_bytes();
+        let len = usize::try_from(self.raw_len).unwrap_or(0);
         let data = match self.data {
             Some(data) => data,
-            None => std::fs::read(file_path(home, &self.hash))
+            None if self.codec == FILE => std::fs::read(file_path(home, &self.hash))
                 .map_err(|e| damaged(format!("has lost its file: {e}")))?,
+            None => Vec::new(),
         };
-        let bytes = if self.codec == RAW {
-            data
-        } else {
-            let len = usize::try_from(self.raw_len).unwrap_or(0);
-            zstd::bulk::decompress(&data, len)
-                .map_err(|e| damaged(format!("does not unpack: {e}")))?
-        };
+        let bytes = match self.codec {
+            RAW => Ok(data),
+            WORDS => Ok(words),
+            PACKED => unpack(&data, Against::Contents),
+            SPLIT => unpack(&data, Against::ContentsAnd(&[bases, &words].concat())),
+            _ => zstd::bulk::decompress(&data, len),
+        }
+        .map_err(|e| damaged(format!("does not unpack: {e}")))?;
         if *blake3::hash(&bytes).as_bytes() != self.hash {
             return Err(damaged("is not what was stored".to_owned()));
         }
@@ -204,12 +271,67 @@ pub(crate) async fn read(
     home: &Path,
     name: &BlobRef,
 ) -> Result<Bytes, ReadError> {
-    let packed = find(conn, name).await?;
-    if packed.codec != FILE {
-        return packed.unpack(home);
+    let missing = || ReadError::NoBlob(name.clone());
+    let hash = name_bytes(name).ok_or_else(missing)?;
+    let row = sqlx::query(
+        "SELECT hash, codec, raw_len, words, bases, data FROM blob
+         WHERE substr(hash, 1, 8) = ? AND hash = ?",
+    )
+    .bind(&hash[..8])
+    .bind(&hash[..])
+    .fetch_optional(&mut *conn)
+    .await?
+    .ok_or_else(missing)?;
+    let packed = Packed::parse(&row)?;
+    read_packed(conn, home, packed).await
+}
+
+/// Unpacks a blob, after those it repeats.
+pub(crate) async fn read_packed(
+    conn: &mut SqliteConnection,
+    home: &Path,
+    packed: Packed,
+) -> Result<Bytes, ReadError> {
+    let mut known = Vec::new();
+    for id in packed.bases.iter().flat_map(|ids| ids.split(' ')) {
+        let row = sqlx::query(
+            "SELECT hash, codec, raw_len, words, bases, data FROM blob WHERE id = CAST(? AS INTEGER)",
+        )
+        .bind(id)
+        .fetch_one(&mut *conn)
+        .await?;
+        let base = Packed::parse(&row)?;
+        known.extend(Box::pin(read_packed(&mut *conn, home, base)).await?);
     }
-    let home = home.to_owned();
-    tokio::task::spawn_blocking(move || packed.unpack(&home))
-        .await
-        .map_err(|e| ReadError::Failed(e.to_string()))?
+    packed.in_background(home, known).await
+}
+
+impl Packed {
+    async fn in_background(self, home: &Path, known: Vec<u8>) -> Result<Bytes, ReadError> {
+        if self.codec != FILE {
+            return self.unpack(home, &known);
+        }
+        let home = home.to_owned();
+        tokio::task::spawn_blocking(move || self.unpack(&home, &known))
+            .await
+            .map_err(|e| ReadError::Failed(e.to_string()))?
+    }
+}
+
+/// The stored blobs after a row, for whoever looks at them all.
+pub(crate) async fn after(
+    conn: &mut SqliteConnection,
+    id: i64,
+    limit: u32,
+) -> Result<Vec<(i64, Packed)>, ReadError> {
+    let rows = sqlx::query(
+        "SELECT id, hash, codec, raw_len, words, bases, data FROM blob WHERE id > ? ORDER BY id LIMIT ?",
+    )
+    .bind(id)
+    .bind(limit)
+    .fetch_all(conn)
+    .await?;
+    rows.iter()
+        .map(|row| Ok((row.try_get("id")?, Packed::parse(row)?)))
+        .collect()
 }

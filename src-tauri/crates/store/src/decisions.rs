@@ -1,14 +1,16 @@
 //! The texts of the `decision` view that no other row has: an operation's
-//! parameters and the model's own words before it.
+//! parameters and the model's own words before it. They stand in the contents'
+//! own rows, as plain text, and what is compressed there leaves them out.
+
+use std::path::Path;
 
 use bytes::Bytes;
-use domain::{BlobRef, Event, OpOutcome};
+use domain::{BlobRef, Event, OpId, OpKind, OpOutcome};
 use serde_json::Value;
-use sqlx::SqliteConnection;
 
-use crate::blobs;
-use crate::error::ReadError;
-use crate::projection::Change;
+use crate::blobs::{self, Prepared, Shown};
+use crate::chain::Hash;
+use crate::error::WriteError;
 
 /// What the view shows of the model's own words (DESIGN §4).
 const REASONING: usize = 2048;
@@ -16,85 +18,119 @@ const REASONING: usize = 2048;
 /// What the view shows of an operation's parameters; the whole is a blob.
 const PARAMETERS: usize = 512;
 
-/// Notes the beginning of an operation's arguments.
-pub(crate) async fn note_parameters(
-    conn: &mut SqliteConnection,
-    change: &Change<'_>,
-) -> Result<(), ReadError> {
-    let Event::OpIntended {
-        op, args, op_kind, ..
-    } = &change.entry.event
-    else {
-        return Ok(());
-    };
-    // A request's parameters are its messages, which have rows of their own.
-    if *op_kind == domain::OpKind::Model {
-        return Ok(());
-    }
-    let Some(bytes) = content(conn, change, args).await? else {
-        return Ok(());
-    };
-    let text = clip(&String::from_utf8_lossy(&bytes), PARAMETERS);
-    sqlx::query("UPDATE op SET parameters = ? WHERE run = ? AND id = ?")
-        .bind(text)
-        .bind(change.key)
-        .bind(op.0)
-        .execute(conn)
-        .await?;
-    Ok(())
+/// Larger arguments are not looked for in the answer that asked with them.
+const LARGEST_BASE: usize = 64 << 10;
+
+/// What an event shows of a content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// An operation's arguments.
+    Parameters,
+    /// A model's answer.
+    Answer,
 }
 
-/// Notes what the model said in its answer.
-pub(crate) async fn note_reasoning(
-    conn: &mut SqliteConnection,
-    change: &Change<'_>,
-) -> Result<(), ReadError> {
-    let Event::OpFinished {
-        op,
-        outcome: OpOutcome::Ok,
-        result,
-        ..
-    } = &change.entry.event
-    else {
-        return Ok(());
-    };
-    let is_model: Option<i64> =
-        sqlx::query_scalar("SELECT 1 FROM op WHERE run = ? AND id = ? AND kind = 'model'")
-            .bind(change.key)
-            .bind(op.0)
-            .fetch_optional(&mut *conn)
-            .await?;
-    if is_model.is_none() {
-        return Ok(());
+impl Role {
+    /// The text to show, if there is any.
+    pub(crate) fn words(self, bytes: &[u8]) -> Option<String> {
+        let words = match self {
+            Self::Parameters => clip(std::str::from_utf8(bytes).ok()?, PARAMETERS),
+            Self::Answer => clip(&words_in(bytes), REASONING),
+        };
+        (!words.is_empty()).then_some(words)
     }
-    let Some(bytes) = content(conn, change, result).await? else {
-        return Ok(());
-    };
-    let words = words_in(&bytes);
-    if words.is_empty() {
-        return Ok(());
-    }
-    sqlx::query("UPDATE op SET reasoning = ? WHERE run = ? AND id = ?")
-        .bind(clip(&words, REASONING))
-        .bind(change.key)
-        .bind(op.0)
-        .execute(conn)
-        .await?;
-    Ok(())
 }
 
-/// A blob's bytes; `None` when it cannot be read, which is doctor's to report and
-/// no reason to refuse an event.
-async fn content(
-    conn: &mut SqliteConnection,
-    change: &Change<'_>,
-    name: &BlobRef,
-) -> Result<Option<Bytes>, ReadError> {
-    match blobs::read(conn, change.home, name).await {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(ReadError::Failed(why)) => Err(ReadError::Failed(why)),
-        Err(_) => Ok(None),
+/// Whether a text is what is shown of a content, in whichever role.
+pub(crate) fn is_shown(words: &str, bytes: &[u8]) -> bool {
+    [Role::Parameters, Role::Answer]
+        .iter()
+        .any(|role| role.words(bytes).as_deref() == Some(words))
+}
+
+/// Whether [`roles`] needs to know of operations recorded before these events.
+pub(crate) fn asks_about_ops(events: &[Event]) -> bool {
+    events
+        .iter()
+        .any(|event| matches!(event, Event::OpFinished { .. }))
+}
+
+/// The contents that events show. `is_model` tells whether an operation recorded
+/// before these events is a model call.
+pub(crate) fn roles(
+    events: &[Event],
+    mut is_model: impl FnMut(OpId) -> bool,
+) -> Vec<(BlobRef, Role)> {
+    let mut found = Vec::new();
+    let mut calls = Vec::new();
+    for event in events {
+        match event {
+            Event::OpIntended {
+                op,
+                op_kind: OpKind::Model,
+                ..
+            } => calls.push(*op),
+            Event::OpIntended { args, .. } => found.push((args.clone(), Role::Parameters)),
+            Event::OpFinished {
+                op,
+                outcome: OpOutcome::Ok,
+                result,
+                ..
+            } if calls.contains(op) || is_model(*op) => found.push((result.clone(), Role::Answer)),
+            _ => {}
+        }
     }
+    found
+}
+
+/// Makes contents ready to be recorded, arguments before the answers that repeat them. Blocks.
+pub(crate) fn prepare(
+    home: &Path,
+    contents: &[Bytes],
+    roles: &[(BlobRef, Role)],
+) -> Result<Vec<Prepared>, WriteError> {
+    let role_of = |bytes: &[u8]| {
+        let name = BlobRef::of(bytes);
+        roles
+            .iter()
+            .find(|(n, _)| *n == name)
+            .map(|(_, role)| *role)
+    };
+    let mut answers = Vec::new();
+    let mut done = Vec::with_capacity(contents.len());
+    let mut parameters: Vec<(Hash, &[u8])> = Vec::new();
+    for bytes in contents {
+        let role = if roles.is_empty() {
+            None
+        } else {
+            role_of(bytes)
+        };
+        if role == Some(Role::Answer) {
+            answers.push(bytes);
+            continue;
+        }
+        let words = role.and_then(|role| role.words(bytes));
+        let blob = blobs::prepare(
+            home,
+            bytes,
+            Shown {
+                words,
+                ..Shown::default()
+            },
+        )?;
+        if role.is_some() && bytes.len() <= LARGEST_BASE {
+            parameters.push((blob.hash, bytes));
+        }
+        done.push(blob);
+    }
+    for bytes in answers {
+        let shown = Shown {
+            words: Role::Answer.words(bytes),
+            bases: parameters.clone(),
+        };
+        done.push(blobs::prepare(home, bytes, shown)?);
+    }
+    Ok(done)
 }
 
 /// The texts of content blocks, whoever's they are: every `text` of a block, or

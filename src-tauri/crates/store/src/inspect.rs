@@ -11,7 +11,7 @@ use crate::chain::START;
 use crate::error::ReadError;
 use crate::projection::{self, Change};
 use crate::snapshots::{self, Fold};
-use crate::{blobs, connect, journal, open, runs};
+use crate::{blobs, connect, decisions, journal, open, runs};
 
 /// Events read at a time.
 const PAGE: u32 = 500;
@@ -87,22 +87,25 @@ pub(crate) async fn contents(
 ) -> Result<(u64, Vec<String>), ReadError> {
     let (mut count, mut last, mut problems) = (0, 0_i64, Vec::new());
     loop {
-        let rows = sqlx::query("SELECT id, hash FROM blob WHERE id > ? ORDER BY id LIMIT 500")
-            .bind(last)
-            .fetch_all(&mut *conn)
-            .await?;
-        for row in &rows {
-            last = row.try_get("id")?;
-            count += 1;
-            let name = journal::name_of(row.try_get("hash")?)?;
-            if let Err(error) = blobs::read(conn, home, &name).await
-                && problems.len() < NAMED
-            {
-                problems.push(error.to_string());
-            }
-        }
-        if rows.is_empty() {
+        let page = blobs::after(conn, last, PAGE).await?;
+        if page.is_empty() {
             return Ok((count, problems));
+        }
+        for (id, packed) in page {
+            last = id;
+            count += 1;
+            let (hash, words) = (packed.hash, packed.words.clone());
+            let problem = match blobs::read_packed(conn, home, packed).await {
+                Ok(bytes) if words.is_none_or(|w| decisions::is_shown(&w, &bytes)) => continue,
+                Ok(_) => format!(
+                    "what is shown of the content {} is not in it",
+                    journal::name_of(&hash)?
+                ),
+                Err(error) => error.to_string(),
+            };
+            if problems.len() < NAMED {
+                problems.push(problem);
+            }
         }
     }
 }
@@ -144,7 +147,7 @@ pub(crate) async fn wrong_projections(
     sqlx::query("BEGIN").execute(&mut scratch).await?;
     let mut problems = Vec::new();
     for (key, run) in ids(conn).await? {
-        if let Err(error) = refold(conn, &mut scratch, home, key, run).await {
+        if let Err(error) = refold(conn, &mut scratch, key, run).await {
             problems.push(error.to_string());
         }
     }
@@ -190,7 +193,6 @@ const DIFFERENCES: &[(&str, &str)] = &[
 async fn refold(
     conn: &mut SqliteConnection,
     scratch: &mut SqliteConnection,
-    home: &Path,
     key: i64,
     run: RunId,
 ) -> Result<(), ReadError> {
@@ -227,7 +229,6 @@ async fn refold(
                         entry,
                         message,
                         after,
-                        home,
                     },
                 )
                 .await?;

@@ -7,7 +7,8 @@ use uuid::Uuid;
 
 use crate::chain::{Hash, Link, name_bytes, to_hash};
 use crate::error::ReadError;
-use crate::{blobs, payload};
+use crate::payload::{self, Beside};
+use crate::{blobs, codes};
 
 /// An event in its run's journal and in the order of all runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,44 +37,52 @@ pub(crate) async fn insert(
     place: Place,
     entry: &Entry,
 ) -> Result<Hash, crate::AppendError> {
-    let mut first_id = None;
+    let mut ids = [None, None];
     let names = entry.event.blobs();
-    for name in &names {
+    for (n, name) in names.iter().enumerate() {
         let id = blobs::id_of(conn, name).await?;
         let id = id.ok_or_else(|| crate::AppendError::MissingBlob((*name).clone()))?;
-        first_id.get_or_insert(id);
+        if let Some(place) = ids.get_mut(n) {
+            *place = Some(id);
+        }
     }
     let first_name = names.first().and_then(|name| name_bytes(name));
+    let beside = Beside {
+        op: entry.event.op().map(|op| op.0),
+        names: [0, 1].map(|n| names.get(n).map(|name| name.0.as_str())),
+    };
     let (kind, json) = entry.event.to_parts();
-    let op = entry.event.op().map(|op| op.0);
     let hash = Link {
         run: place.run,
         seq: entry.seq,
         epoch: place.epoch,
         kind: &kind,
-        op,
+        op: beside.op,
         at: entry.at.0,
         payload: &json,
         blob: first_name.as_ref().map(|h| &h[..]),
     }
     .after(&place.prev);
-    sqlx::query(
-        "INSERT INTO event (gseq, run, seq, epoch, kind, op, at, payload, blob, prev_hash, hash)
+    // The hash before it is the row's before it; the hash covers it all the same.
+    let insert = sqlx::query(
+        "INSERT INTO event (gseq, run, seq, epoch, at, op, payload, blob, blob2, hash, kind)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(place.gseq as i64)
     .bind(place.key)
     .bind(entry.seq as i64)
     .bind(place.epoch)
-    .bind(kind)
-    .bind(op)
     .bind(entry.at.0)
-    .bind(payload::encode(&json))
-    .bind(first_id)
-    .bind(&place.prev[..])
-    .bind(&hash[..])
-    .execute(conn)
-    .await?;
+    .bind(beside.op)
+    .bind(payload::encode(&json, beside))
+    .bind(ids[0])
+    .bind(ids[1])
+    .bind(&hash[..]);
+    match codes::find(codes::EVENTS, &kind) {
+        Some(code) => insert.bind(code).execute(conn).await?,
+        // A kind that has no code yet stands as its word.
+        None => insert.bind(kind).execute(conn).await?,
+    };
     Ok(hash)
 }
 
@@ -94,7 +103,21 @@ impl EventRow {
         };
         let (prev, hash) = (hash_of("prev_hash")?, hash_of("hash")?);
         let kind: String = row.try_get("kind")?;
-        let json = payload::decode(row.try_get("payload")?)?;
+        let kind = match kind.parse() {
+            Ok(code) => codes::word(codes::EVENTS, code)?.to_owned(),
+            Err(_) => kind,
+        };
+        let blob = |column: &str| -> Result<Option<String>, ReadError> {
+            Ok(row
+                .try_get::<Option<&[u8]>, _>(column)?
+                .map(payload::to_hex))
+        };
+        let names = [blob("blob_hash")?, blob("blob2_hash")?];
+        let beside = Beside {
+            op: row.try_get("op")?,
+            names: [names[0].as_deref(), names[1].as_deref()],
+        };
+        let json = payload::decode(row.try_get("payload")?, beside)?;
         let seq = row.try_get::<i64, _>("seq")? as u64;
         let at: i64 = row.try_get("at")?;
         let found = Link {
@@ -102,7 +125,7 @@ impl EventRow {
             seq,
             epoch: row.try_get("epoch")?,
             kind: &kind,
-            op: row.try_get("op")?,
+            op: beside.op,
             at,
             payload: &json,
             blob: row.try_get::<Option<&[u8]>, _>("blob_hash")?,
@@ -141,9 +164,12 @@ impl EventRow {
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT e.gseq, r.id, e.seq, e.epoch, e.kind, e.op, e.at, e.payload, b.hash AS blob_hash,
-                    e.prev_hash, e.hash
-             FROM event e JOIN run r ON r.key = e.run LEFT JOIN blob b ON b.id = e.blob ",
+            "SELECT e.gseq, r.id, e.seq, e.epoch, CAST(e.kind AS TEXT) AS kind, e.op, e.at, e.payload,
+                    b.hash AS blob_hash, c.hash AS blob2_hash, e.hash,
+                    CASE e.seq WHEN 1 THEN zeroblob(32) ELSE
+                        (SELECT p.hash FROM event p WHERE p.run = e.run AND p.seq = e.seq - 1) END AS prev_hash
+             FROM event e JOIN run r ON r.key = e.run LEFT JOIN blob b ON b.id = e.blob
+                  LEFT JOIN blob c ON c.id = e.blob2 ",
             $rest
         )
     };

@@ -5,6 +5,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 use uuid::Uuid;
 
+use crate::codes::{self, FIGURES};
 use crate::error::ReadError;
 use crate::runs::count;
 
@@ -125,7 +126,7 @@ pub(crate) async fn insert(
     .bind(entry.event.op().map(|op| op.0))
     .bind(backend)
     .bind(&charge.model)
-    .bind(figure_word(charge.figure))
+    .bind(codes::code(FIGURES, figure_word(charge.figure)))
     .bind(charge.cost.map(|c| c.0))
     .bind(charge.requests as i64)
     .bind(tokens.input as i64)
@@ -242,7 +243,7 @@ impl LedgerTotals {
         let requests = count(row, "requests")?;
         self.tokens = self.tokens.plus(&tokens(row)?);
         self.requests += requests;
-        match figure_of(row.try_get("figure")?)? {
+        match figure_of(codes::word(FIGURES, row.try_get("figure")?)?)? {
             Figure::Priced => self.priced += cost,
             Figure::Reported => self.reported += cost,
             Figure::Estimated => self.estimated += cost,
@@ -273,7 +274,7 @@ fn parse(row: &SqliteRow) -> Result<LedgerRow, ReadError> {
         op: row.try_get::<Option<u32>, _>("op")?.map(OpId),
         backend: row.try_get("backend")?,
         model: row.try_get("model")?,
-        figure: figure_of(row.try_get("figure")?)?,
+        figure: figure_of(codes::word(FIGURES, row.try_get("figure")?)?)?,
         cost: row.try_get::<Option<i64>, _>("cost_nano")?.map(NanoUsd),
         requests: count(row, "requests")?,
         tokens: tokens(row)?,

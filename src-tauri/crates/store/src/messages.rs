@@ -5,6 +5,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 use crate::blobs;
+use crate::codes::{self, SPEAKERS};
 use crate::error::ReadError;
 use crate::journal::name_of;
 use crate::runs::word;
@@ -38,13 +39,12 @@ pub(crate) async fn insert(
     let text = blobs::id_of(conn, &message.text)
         .await?
         .ok_or_else(|| ReadError::NoBlob(message.text.clone()))?;
-    sqlx::query("INSERT INTO message (run, n, seq, speaker, op, call_id, text) VALUES (?, ?, ?, ?, ?, ?, ?)")
+    sqlx::query("INSERT INTO message (run, n, seq, speaker, op, text) VALUES (?, ?, ?, ?, ?, ?)")
         .bind(key)
         .bind(n)
         .bind(seq as i64)
-        .bind(speaker_word(message.speaker))
+        .bind(codes::code(SPEAKERS, speaker_word(message.speaker)))
         .bind(message.op.map(|op| op.0))
-        .bind(message.call_id.as_deref())
         .bind(text)
         .execute(conn)
         .await?;
@@ -58,7 +58,8 @@ pub(crate) async fn list(
     from: u32,
 ) -> Result<Vec<Message>, ReadError> {
     let rows = sqlx::query(
-        "SELECT m.speaker, m.op, m.call_id, b.hash FROM message m JOIN blob b ON b.id = m.text
+        "SELECT m.speaker, m.op, o.call_id, b.hash FROM message m JOIN blob b ON b.id = m.text
+         LEFT JOIN op o ON o.run = m.run AND o.id = m.op
          WHERE m.run = (SELECT key FROM run WHERE id = ?) AND m.n >= ? ORDER BY m.n",
     )
     .bind(&run.0.as_bytes()[..])
@@ -70,7 +71,7 @@ pub(crate) async fn list(
 
 fn parse(row: &SqliteRow) -> Result<Message, ReadError> {
     Ok(Message {
-        speaker: speaker_of(row.try_get("speaker")?)?,
+        speaker: speaker_of(codes::word(SPEAKERS, row.try_get("speaker")?)?)?,
         op: row.try_get::<Option<u32>, _>("op")?.map(OpId),
         call_id: row.try_get("call_id")?,
         text: name_of(row.try_get("hash")?)?,

@@ -72,7 +72,6 @@ pub(crate) async fn open(config: StoreConfig) -> Result<Store, OpenError> {
     let cache = Arc::default();
     let writer = Writer {
         conn,
-        home: home.clone(),
         clock: config.clock.clone(),
         store: id,
         epoch,

@@ -8,11 +8,11 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 use uuid::Uuid;
 
-use crate::blobs;
 use crate::error::ReadError;
 use crate::journal::name_of;
 use crate::ledger::{figure_of, figure_word};
 use crate::runs::{count, word};
+use crate::{blobs, codes};
 
 /// One operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,17 +103,17 @@ pub(crate) async fn intend(
     sqlx::query(
         "INSERT INTO op (run, id, step, kind, name, class, mode, state, call_id, verdict, rule, summary,
                          tries, intended_at, input, output, cache_read, cache_write, args)
-         VALUES (?, ?, ?, ?, ?, ?, ?, 'intended', ?, ?, ?, ?, 0, ?, 0, 0, 0, 0, ?)",
+         VALUES (?, ?, ?, ?, ?, ?, ?, 2, ?, ?, ?, ?, 0, ?, 0, 0, 0, 0, ?)",
     )
     .bind(key)
     .bind(op.0)
     .bind(step)
-    .bind(op_kind.word())
+    .bind(codes::code(codes::OP_KINDS, op_kind.word()))
     .bind(name)
-    .bind(class.word())
-    .bind(mode.word())
+    .bind(codes::code(codes::OP_CLASSES, class.word()))
+    .bind(codes::code(codes::OP_MODES, mode.word()))
     .bind(call_id.as_deref())
-    .bind(decision.verdict.word())
+    .bind(codes::code(codes::VERDICTS, decision.verdict.word()))
     .bind(&decision.rule)
     .bind(summary)
     .bind(entry.at.0)
@@ -230,8 +230,8 @@ pub(crate) async fn update(
              error = CASE WHEN ?10 THEN NULL ELSE coalesce(?12, error) END
          WHERE run = ?13 AND id = ?14",
     )
-    .bind(update.state.map(OpState::word))
-    .bind(update.outcome.map(OpOutcome::word))
+    .bind(update.state.map(|s| codes::code(codes::OP_STATES, s.word())))
+    .bind(update.outcome.map(|o| codes::code(codes::OUTCOMES, o.word())))
     .bind(update.started)
     .bind(entry.at.0)
     .bind(update.ended)
@@ -283,7 +283,7 @@ pub(crate) async fn charge(
     .bind(tokens.output as i64)
     .bind(tokens.cache_read as i64)
     .bind((tokens.cache_write + tokens.cache_write_long) as i64)
-    .bind(figure_word(charge.figure))
+    .bind(codes::code(codes::FIGURES, figure_word(charge.figure)))
     .bind(charge.cost.map(|c| c.0))
     .bind(key)
     .bind(op.0)
@@ -300,7 +300,8 @@ pub(crate) async fn list(
     limit: u32,
 ) -> Result<Vec<OpRow>, ReadError> {
     let rows = sqlx::query(
-        "SELECT o.*, a.hash AS args_hash, b.hash AS result_hash, f.hash AS full_hash
+        "SELECT o.*, a.hash AS args_hash, b.hash AS result_hash, f.hash AS full_hash,
+                CASE o.kind WHEN 0 THEN b.words END AS reasoning
          FROM op o JOIN blob a ON a.id = o.args
          LEFT JOIN blob b ON b.id = o.result LEFT JOIN blob f ON f.id = o.full
          WHERE o.run = (SELECT key FROM run WHERE id = ?) AND o.id >= ? ORDER BY o.id LIMIT ?",
@@ -320,7 +321,7 @@ pub(crate) async fn last_call_cost(
 ) -> Result<Option<NanoUsd>, ReadError> {
     let cost: Option<i64> = sqlx::query_scalar(
         "SELECT cost_nano FROM op WHERE run = (SELECT key FROM run WHERE id = ?)
-         AND kind = 'model' AND cost_nano IS NOT NULL ORDER BY id DESC LIMIT 1",
+         AND kind = 0 AND cost_nano IS NOT NULL ORDER BY id DESC LIMIT 1",
     )
     .bind(&run.0.as_bytes()[..])
     .fetch_optional(conn)
@@ -337,21 +338,19 @@ fn parse(row: &SqliteRow) -> Result<OpRow, ReadError> {
     let time = |column: &str| -> Result<Option<Timestamp>, ReadError> {
         Ok(row.try_get::<Option<i64>, _>(column)?.map(Timestamp))
     };
-    let outcome: Option<String> = row.try_get("outcome")?;
     let error_kind: Option<String> = row.try_get("error_kind")?;
-    let figure: Option<String> = row.try_get("figure")?;
     let review: Option<&[u8]> = row.try_get("review")?;
     Ok(OpRow {
         id: OpId(row.try_get("id")?),
         step: row.try_get("step")?,
-        kind: word(row.try_get("kind")?)?,
+        kind: codes::read(row, "kind", codes::OP_KINDS)?,
         name: row.try_get("name")?,
-        class: word(row.try_get("class")?)?,
-        mode: word(row.try_get("mode")?)?,
-        state: word(row.try_get("state")?)?,
-        outcome: outcome.as_deref().map(word).transpose()?,
+        class: codes::read(row, "class", codes::OP_CLASSES)?,
+        mode: codes::read(row, "mode", codes::OP_MODES)?,
+        state: codes::read(row, "state", codes::OP_STATES)?,
+        outcome: codes::read_option(row, "outcome", codes::OUTCOMES)?,
         call_id: row.try_get("call_id")?,
-        verdict: word(row.try_get("verdict")?)?,
+        verdict: codes::read(row, "verdict", codes::VERDICTS)?,
         rule: row.try_get("rule")?,
         summary: row.try_get("summary")?,
         result_line: row.try_get("result_line")?,
@@ -373,7 +372,10 @@ fn parse(row: &SqliteRow) -> Result<OpRow, ReadError> {
             cache_write_long: 0,
         },
         cost: row.try_get::<Option<i64>, _>("cost_nano")?.map(NanoUsd),
-        figure: figure.as_deref().map(figure_of).transpose()?,
+        figure: row
+            .try_get::<Option<i64>, _>("figure")?
+            .map(|code| figure_of(codes::word(codes::FIGURES, code)?))
+            .transpose()?,
         args: name_of(row.try_get("args_hash")?)?,
         result: blob("result_hash")?,
         full: blob("full_hash")?,

@@ -1,13 +1,11 @@
 //! Which rows an event changes. The writer and doctor's refold share this, so
 //! that what is compared is what would be written.
 
-use std::path::Path;
-
 use domain::{Entry, Event, Message, Run};
 use sqlx::SqliteConnection;
 
 use crate::error::ReadError;
-use crate::{checkpoints, decisions, ledger, messages, ops, reviews};
+use crate::{checkpoints, ledger, messages, ops, reviews};
 
 /// One event, with the run before and after it.
 pub(crate) struct Change<'a> {
@@ -16,7 +14,6 @@ pub(crate) struct Change<'a> {
     /// The message it adds to the conversation.
     pub(crate) message: Option<Message>,
     pub(crate) after: &'a Run,
-    pub(crate) home: &'a Path,
 }
 
 /// Updates every row the event is about, except the run's own, which is written
@@ -27,18 +24,12 @@ pub(crate) async fn apply(
 ) -> Result<(), ReadError> {
     let (key, entry) = (change.key, change.entry);
     match &entry.event {
-        Event::OpIntended { .. } => {
-            ops::intend(conn, key, entry).await?;
-            decisions::note_parameters(conn, change).await?;
-        }
+        Event::OpIntended { .. } => ops::intend(conn, key, entry).await?,
         Event::OpStarted { .. }
         | Event::OpRetried { .. }
         | Event::OpFinished { .. }
         | Event::OpFailed { .. }
-        | Event::OpSettled { .. } => {
-            ops::update(conn, key, entry).await?;
-            decisions::note_reasoning(conn, change).await?;
-        }
+        | Event::OpSettled { .. } => ops::update(conn, key, entry).await?,
         Event::ReviewRequested { review } => {
             reviews::request(conn, key, review).await?;
             if let Some(op) = review.op {

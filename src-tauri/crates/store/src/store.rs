@@ -5,18 +5,18 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use domain::{Clock, Event, RunId, Task};
+use domain::{Clock, Event, OpKind, RunId, Task};
 use serde_json::Value;
 use sqlx::sqlite::SqlitePool;
 use tokio::sync::{mpsc, oneshot, watch};
 use uuid::Uuid;
 
 use crate::append::{Append, Appended};
-use crate::blobs;
 use crate::error::{AppendError, OpenError, WriteError};
 use crate::settings::Put;
 use crate::snapshots::Fold;
 use crate::writer::Job;
+use crate::{blobs, decisions};
 
 /// Folds kept in memory.
 const CACHED: usize = 256;
@@ -240,7 +240,7 @@ impl Store {
         appends: Vec<Append>,
         blobs: Vec<Bytes>,
     ) -> Result<Vec<Appended>, AppendError> {
-        let blobs = self.prepare(blobs).await?;
+        let blobs = self.prepare(&appends, blobs).await?;
         let (answer, outcome) = oneshot::channel();
         self.send(Job::Append {
             appends,
@@ -251,17 +251,29 @@ impl Store {
         outcome.await.map_err(|_| WriteError::Closed)?
     }
 
-    async fn prepare(&self, contents: Vec<Bytes>) -> Result<Vec<blobs::Prepared>, WriteError> {
+    async fn prepare(
+        &self,
+        appends: &[Append],
+        contents: Vec<Bytes>,
+    ) -> Result<Vec<blobs::Prepared>, WriteError> {
         if contents.is_empty() {
             return Ok(Vec::new());
         }
+        let mut roles = Vec::new();
+        for append in appends {
+            // A run that is not in memory only costs a look; that it cannot be read is the writer's to say.
+            let run = match decisions::asks_about_ops(&append.events) {
+                true => self.load(append.run).await.ok().flatten(),
+                false => None,
+            };
+            roles.extend(decisions::roles(&append.events, |op| {
+                let op = run.as_ref().and_then(|run| run.open_ops.get(&op));
+                op.is_some_and(|op| op.kind == OpKind::Model)
+            }));
+        }
         let home = self.inner.home.clone();
-        let prepared = tokio::task::spawn_blocking(move || {
-            contents
-                .iter()
-                .map(|bytes| blobs::prepare(&home, bytes))
-                .collect()
-        });
+        let prepared =
+            tokio::task::spawn_blocking(move || decisions::prepare(&home, &contents, &roles));
         prepared
             .await
             .map_err(|e| WriteError::Failed(e.to_string()))?

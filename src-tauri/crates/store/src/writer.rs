@@ -1,7 +1,6 @@
 //! The one task that writes. Requests that wait together are recorded together:
 //! one transaction, a savepoint each, one commit, and only then the answers.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -63,7 +62,6 @@ impl Held {
 /// The writer's own state.
 pub(crate) struct Writer {
     pub(crate) conn: SqliteConnection,
-    pub(crate) home: PathBuf,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) store: Uuid,
     pub(crate) epoch: i64,
@@ -235,7 +233,6 @@ impl Writer {
             .execute(&mut self.conn)
             .await?;
         let context = Context {
-            home: &self.home,
             epoch: self.epoch,
             now: self.clock.now(),
         };

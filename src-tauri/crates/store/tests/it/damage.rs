@@ -324,8 +324,8 @@ async fn a_million_events_do_not_delay_the_start() {
         "UPDATE copy SET key = 2, id = randomblob(16), state = 'completed', head_seq = 1000000",
         "INSERT INTO run SELECT * FROM copy",
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000)
-         INSERT INTO event SELECT 1000 + i, 2, i, 1, 'noted', NULL, 1764000000000,
-             CAST('{\"text\":\"a remark as long as they usually are\"}' AS BLOB), NULL, zeroblob(32), zeroblob(32) FROM n",
+         INSERT INTO event SELECT 1000 + i, 2, i, 1, 14, NULL, 1764000000000,
+             CAST('{\"text\":\"a remark as long as they usually are\"}' AS BLOB), NULL, NULL, zeroblob(32) FROM n",
     ];
     sql(home.path(), &statements).await;
     let begun = std::time::Instant::now();

@@ -81,6 +81,14 @@ pub(crate) async fn started(store: &Store) -> RunId {
     run
 }
 
+/// As long and as random as a provider's.
+pub(crate) fn call_id(op: u32) -> String {
+    format!(
+        "toolu_01{}",
+        &blake3::hash(&op.to_le_bytes()).to_hex()[..22]
+    )
+}
+
 pub(crate) fn intent(op: u32, step: u32, kind: OpKind, args: &Bytes) -> Event {
     let is_model = kind == OpKind::Model;
     let name = if is_model {
@@ -96,7 +104,7 @@ pub(crate) fn intent(op: u32, step: u32, kind: OpKind, args: &Bytes) -> Event {
         name: name.to_owned(),
         class: OpClass::Pure,
         mode: OpMode::Gated,
-        call_id: (!is_model).then(|| format!("toolu_01{:016x}", u64::from(op) * 0x9e37_79b9_7f4a)),
+        call_id: (!is_model).then(|| call_id(op)),
         args: BlobRef::of(args),
         digest: Digest::of(name, args),
         summary: if is_model {
@@ -157,7 +165,10 @@ pub(crate) fn charge(n: u64) -> Charge {
         tokens,
         cost: Some(NanoUsd(10_500_000 + n as i64)),
         figure: Figure::Priced,
-        request_id: Some(format!("req_011CS{n:016x}")),
+        request_id: Some(format!(
+            "req_011CS{}",
+            &blake3::hash(&n.to_le_bytes()).to_hex()[..19]
+        )),
         price_book: Some("2026-11-01".to_owned()),
         parts: Vec::new(),
         raw: serde_json::json!({
