@@ -1,4 +1,23 @@
-//! The daemon: what owns everything durable.
+//! The daemon: what owns everything durable. This crate only puts the parts
+//! together: home and lock, store, engine, socket.
+
+mod api;
+mod boot;
+mod clock;
+mod environment;
+mod handlers;
+mod logs;
+mod peer;
+mod server;
+mod settings;
+mod stream;
+mod views;
+
+use std::path::PathBuf;
+
+use protocol::ApiError;
+
+pub use settings::{Config, ConfigError};
 
 /// What a daemon is started with.
 #[derive(Clone, Debug)]
@@ -6,12 +25,25 @@ pub struct Options {
     /// Its home and the socket it answers on.
     pub paths: client::Paths,
     /// This program, which is started again as keepers.
-    pub program: std::path::PathBuf,
+    pub program: PathBuf,
     /// This program's version.
     pub version: &'static str,
 }
 
-/// Be the daemon.
-pub fn run(_options: Options) -> Result<(), protocol::ApiError> {
-    Ok(())
+/// Is the daemon, until it is told to stop.
+///
+/// # Errors
+/// If it cannot start: another daemon has the home, the socket cannot be made.
+/// A store that cannot be opened is no error: it is served in maintenance mode.
+pub fn run(options: Options) -> Result<(), ApiError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .max_blocking_threads(16)
+        .enable_all()
+        .build()
+        .map_err(ApiError::internal)?;
+    let ended = runtime.block_on(boot::serve(options));
+    // Nothing that is still blocked (a keychain prompt) may keep the process.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    ended
 }

@@ -1,0 +1,215 @@
+//! What the handlers work with.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use domain::{Clock, Timestamp};
+use engine::Engine;
+use protocol::{ApiError, DaemonMode, ErrorCode};
+use secrets::{Credentials, Redactor};
+use store::{ReviewFilter, Store};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::Options;
+
+/// How the daemon is to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// Not yet.
+    No,
+    /// Stop what runs at once; keepers live on.
+    Now,
+    /// Let model calls finish first.
+    Drain,
+}
+
+/// Everything that needs an open store.
+pub(crate) struct Working {
+    pub(crate) store: Store,
+    pub(crate) engine: Engine,
+    pub(crate) credentials: Credentials,
+    pub(crate) redactor: Redactor,
+}
+
+/// The daemon as its handlers see it. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Api {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) options: Options,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) began: Timestamp,
+    /// Absent in maintenance mode.
+    pub(crate) working: Option<Working>,
+    /// Why the store cannot be opened.
+    pub(crate) trouble: Option<String>,
+    pub(crate) ending: watch::Sender<Ending>,
+    /// Ends open event streams.
+    pub(crate) closing: CancellationToken,
+    mode: AtomicU8,
+}
+
+/// Endpoints that work without a store.
+const WITHOUT_STORE: &[&str] = &["version", "status", "doctor", "backup", "restore", "stop"];
+
+impl Api {
+    pub(crate) fn new(
+        options: Options,
+        clock: Arc<dyn Clock>,
+        working: Option<Working>,
+        trouble: Option<String>,
+    ) -> Self {
+        let inner = Inner {
+            options,
+            began: clock.now(),
+            clock,
+            working,
+            trouble,
+            ending: watch::Sender::new(Ending::No),
+            closing: CancellationToken::new(),
+            mode: AtomicU8::new(0),
+        };
+        Self {
+            inner: Arc::new(inner),
+        }
+    }
+
+    /// The parts that need a store.
+    pub(crate) fn working(&self) -> Result<&Working, ApiError> {
+        self.inner
+            .working
+            .as_ref()
+            .ok_or_else(|| self.maintenance())
+    }
+
+    /// Refuses what cannot be served in this mode.
+    pub(crate) fn must_serve(&self, endpoint: &str) -> Result<(), ApiError> {
+        if self.inner.working.is_none() && !WITHOUT_STORE.contains(&endpoint) {
+            return Err(self.maintenance());
+        }
+        Ok(())
+    }
+
+    fn maintenance(&self) -> ApiError {
+        let why = self
+            .inner
+            .trouble
+            .as_deref()
+            .unwrap_or("the store cannot be opened");
+        ApiError::new(
+            ErrorCode::Maintenance,
+            format!("Longhaul is in maintenance mode: {why}"),
+            "`longhaul doctor` says what is wrong; `longhaul restore FILE` brings a backup back",
+        )
+    }
+
+    pub(crate) fn mode(&self) -> DaemonMode {
+        match (
+            self.inner.working.is_some(),
+            self.inner.mode.load(Ordering::SeqCst),
+        ) {
+            (false, _) => DaemonMode::Maintenance,
+            (true, 0) => DaemonMode::Normal,
+            (true, _) => DaemonMode::Draining,
+        }
+    }
+
+    pub(crate) fn end(&self, how: Ending) {
+        self.inner.mode.store(1, Ordering::SeqCst);
+        self.inner.ending.send_if_modified(|ending| {
+            let earlier = *ending;
+            if earlier != Ending::Now {
+                *ending = how;
+            }
+            *ending != earlier
+        });
+    }
+
+    pub(crate) fn home(&self) -> PathBuf {
+        self.inner.options.paths.home.clone()
+    }
+
+    /// The run a user means: an id or a unique prefix.
+    pub(crate) async fn run_id(&self, text: &str) -> Result<domain::RunId, ApiError> {
+        let store = &self.working()?.store;
+        if let Ok(id) = text.parse() {
+            let known = store.load(id).await.map_err(ApiError::internal)?;
+            return known.map(|run| run.id).ok_or_else(|| no_run(text));
+        }
+        let found = store.find_runs(text, 6).await.map_err(ApiError::internal)?;
+        one(text, "run", found, no_run)
+    }
+
+    /// The review a user means: an id or a unique prefix, also of one that was decided.
+    pub(crate) async fn review_id(&self, text: &str) -> Result<domain::ReviewId, ApiError> {
+        let store = &self.working()?.store;
+        if let Ok(id) = text.parse() {
+            let known = store.review(id).await.map_err(ApiError::internal)?;
+            return known
+                .map(|row| row.review.id)
+                .ok_or_else(|| no_review(text));
+        }
+        let found = store
+            .find_reviews(text, 6)
+            .await
+            .map_err(ApiError::internal)?;
+        // Among several, those still open are meant.
+        if found.len() > 1 {
+            let filter = ReviewFilter {
+                status: Some(store::ReviewStatus::Open),
+                ..ReviewFilter::default()
+            };
+            let open = store.reviews(&filter).await.map_err(ApiError::internal)?;
+            let open: Vec<_> = open
+                .iter()
+                .map(|row| row.review.id)
+                .filter(|id| found.contains(id))
+                .collect();
+            if !open.is_empty() {
+                return one(text, "review", open, no_review);
+            }
+        }
+        one(text, "review", found, no_review)
+    }
+}
+
+fn one<T: ToString + Copy>(
+    text: &str,
+    what: &str,
+    found: Vec<T>,
+    none: impl Fn(&str) -> ApiError,
+) -> Result<T, ApiError> {
+    match found.as_slice() {
+        [] => Err(none(text)),
+        [id] => Ok(*id),
+        several => {
+            let names: Vec<String> = several.iter().map(ToString::to_string).collect();
+            Err(ApiError::new(
+                ErrorCode::Ambiguous,
+                format!(
+                    "'{text}' is the beginning of several {what}s: {}",
+                    names.join(", ")
+                ),
+                "give more of the id",
+            ))
+        }
+    }
+}
+
+fn no_run(text: &str) -> ApiError {
+    ApiError::not_found(
+        format!("there is no run '{text}'"),
+        "`longhaul runs` lists them",
+    )
+}
+
+fn no_review(text: &str) -> ApiError {
+    ApiError::not_found(
+        format!("there is no review '{text}'"),
+        "`longhaul reviews` lists those that are open",
+    )
+}

@@ -1,0 +1,252 @@
+//! Backends and their keys. A key comes in here and never goes out again.
+
+use domain::BackendKind;
+use engine::BackendConfig;
+use protocol::{
+    ApiError, BackendAdd, BackendCheck, BackendList, BackendListRequest, BackendRemove,
+    BackendRemoved, BackendTest, BackendTestRequest, BackendView, ErrorCode, KeySource as GivenKey,
+    KeyView,
+};
+use secrets::{KeySource, KeychainError, Secret};
+
+use crate::api::{Api, Working};
+use crate::peer::Peer;
+
+/// How long a key command's answer is used, in seconds.
+const KEY_TTL_S: u64 = 300;
+
+pub(crate) async fn backend_add(
+    api: &Api,
+    _peer: Peer,
+    request: BackendAdd,
+) -> Result<BackendView, ApiError> {
+    let working = api.working()?;
+    check_name(&request.name)?;
+    check_kind(&request)?;
+    let given = request.key.is_some();
+    let key = match request.key {
+        Some(key) => keep_key(working, &request.name, key).await?,
+        // Changed without a key: the old one stays.
+        None => match working.engine.backend(&request.name).await {
+            Ok(before) => before.key,
+            Err(_) => KeySource::None,
+        },
+    };
+    if !given
+        && key == KeySource::None
+        && request.kind == BackendKind::Anthropic
+        && request.base_url.is_none()
+    {
+        return Err(ApiError::usage(
+            "the Anthropic API needs a key",
+            "give --key-stdin (kept in the keychain), --key-command CMD or --key-env VAR",
+        ));
+    }
+    let config = BackendConfig {
+        name: request.name.clone(),
+        kind: request.kind,
+        base_url: request.base_url,
+        model: request.model,
+        command: request.command,
+        free: request.free,
+        key,
+    };
+    working.credentials.forget(&config.key);
+    let value = serde_json::to_value(&config).map_err(ApiError::internal)?;
+    working
+        .store
+        .put_backend(&config.name, value)
+        .await
+        .map_err(ApiError::internal)?;
+    working.engine.backend_changed(&config.name);
+    Ok(view(&config))
+}
+
+fn check_name(name: &str) -> Result<(), ApiError> {
+    let fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if name.is_empty() || name.len() > 64 || !name.chars().all(fine) {
+        return Err(ApiError::usage(
+            format!("'{name}' cannot be a backend's name"),
+            "use letters, digits, '-', '_' and '.'",
+        ));
+    }
+    Ok(())
+}
+
+fn check_kind(request: &BackendAdd) -> Result<(), ApiError> {
+    let supported = [
+        BackendKind::Anthropic,
+        BackendKind::ClaudeCode,
+        BackendKind::Rehearsal,
+    ];
+    if !supported.contains(&request.kind) {
+        let words: Vec<&str> = supported.iter().map(|kind| kind.word()).collect();
+        return Err(ApiError::usage(
+            format!("backends of kind {} are not supported yet", request.kind),
+            format!("use one of: {}", words.join(", ")),
+        ));
+    }
+    if request.kind == BackendKind::Rehearsal && request.base_url.is_none() {
+        return Err(ApiError::usage(
+            "a rehearsal backend needs --base-url",
+            "`longhaul rehearse` sets one up by itself",
+        ));
+    }
+    if let Some(url) = &request.base_url
+        && request.kind != BackendKind::ClaudeCode
+    {
+        agents::anthropic::Http::new()
+            .map_err(ApiError::internal)
+            .and_then(|http| {
+                agents::anthropic::AnthropicDriver::new(url, http).map_err(|e| {
+                    ApiError::usage(
+                        e.to_string(),
+                        "give --base-url as https://host or http://host:port",
+                    )
+                })
+            })
+            .map(|_| ())?;
+    }
+    Ok(())
+}
+
+async fn keep_key(working: &Working, name: &str, key: GivenKey) -> Result<KeySource, ApiError> {
+    match key {
+        GivenKey::Command { command } => Ok(KeySource::Command {
+            command,
+            ttl_s: KEY_TTL_S,
+        }),
+        GivenKey::Env { var } => Ok(KeySource::Env { var }),
+        GivenKey::Keychain { key } => {
+            let text = key.0.trim().to_owned();
+            if text.is_empty() {
+                return Err(ApiError::usage(
+                    "the key is empty",
+                    "pipe it in: `… --key-stdin < key.txt`",
+                ));
+            }
+            let secret = Secret::new(text);
+            working.redactor.add(&secret);
+            working
+                .credentials
+                .keychain()
+                .set(name, &secret)
+                .await
+                .map_err(keychain_error)?;
+            Ok(KeySource::Keychain {
+                account: name.to_owned(),
+            })
+        }
+    }
+}
+
+fn keychain_error(error: KeychainError) -> ApiError {
+    ApiError::new(
+        ErrorCode::Credential,
+        error.to_string(),
+        "unlock or start your keychain, or use --key-command CMD or --key-env VAR; a key is never kept in a file",
+    )
+}
+
+pub(crate) async fn backend_list(
+    api: &Api,
+    _peer: Peer,
+    _request: BackendListRequest,
+) -> Result<BackendList, ApiError> {
+    let rows = api
+        .working()?
+        .store
+        .backends()
+        .await
+        .map_err(ApiError::internal)?;
+    let configs = rows
+        .into_iter()
+        .filter_map(|row| serde_json::from_value::<BackendConfig>(row.config).ok());
+    Ok(BackendList {
+        backends: configs.map(|config| view(&config)).collect(),
+    })
+}
+
+pub(crate) async fn backend_remove(
+    api: &Api,
+    _peer: Peer,
+    request: BackendRemove,
+) -> Result<BackendRemoved, ApiError> {
+    let working = api.working()?;
+    let config = working
+        .engine
+        .backend(&request.name)
+        .await
+        .map_err(|_| no_backend(&request.name))?;
+    working
+        .store
+        .remove_backend(&request.name)
+        .await
+        .map_err(ApiError::internal)?;
+    working.credentials.forget(&config.key);
+    if let KeySource::Keychain { account } = &config.key
+        && let Err(error) = working.credentials.keychain().delete(account).await
+    {
+        tracing::warn!(%error, backend = %request.name, "its key could not be removed from the keychain");
+    }
+    Ok(BackendRemoved { name: request.name })
+}
+
+pub(crate) async fn backend_test(
+    api: &Api,
+    _peer: Peer,
+    request: BackendTestRequest,
+) -> Result<BackendTest, ApiError> {
+    let engine = &api.working()?.engine;
+    engine
+        .backend(&request.name)
+        .await
+        .map_err(|_| no_backend(&request.name))?;
+    let check = match engine.test_backend(&request.name).await {
+        Ok(checked) => BackendCheck {
+            what: "reachable, credential accepted".to_owned(),
+            ok: true,
+            detail: checked
+                .version
+                .unwrap_or_else(|| format!("{} models offered", checked.models.len())),
+        },
+        Err(why) => BackendCheck {
+            what: "usable".to_owned(),
+            ok: false,
+            detail: why,
+        },
+    };
+    Ok(BackendTest {
+        name: request.name,
+        ok: check.ok,
+        checks: vec![check],
+    })
+}
+
+fn no_backend(name: &str) -> ApiError {
+    ApiError::not_found(
+        format!("there is no backend '{name}'"),
+        "`longhaul backend list` shows those that are set up",
+    )
+}
+
+fn view(config: &BackendConfig) -> BackendView {
+    BackendView {
+        name: config.name.clone(),
+        kind: config.kind,
+        base_url: config.base_url.clone(),
+        model: config.model_for(None),
+        command: config.command.clone(),
+        free: config.free,
+        key: match &config.key {
+            KeySource::None => KeyView::None,
+            KeySource::Keychain { .. } => KeyView::Keychain,
+            KeySource::Command { command, .. } => KeyView::Command {
+                command: command.clone(),
+            },
+            KeySource::Env { var } => KeyView::Env { var: var.clone() },
+        },
+        simulated: config.kind == BackendKind::Rehearsal,
+        added_at: None,
+    }
+}

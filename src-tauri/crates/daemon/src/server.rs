@@ -1,0 +1,174 @@
+//! The socket: HTTP/1.1 over a Unix socket that only the user can reach.
+
+use std::fs::Permissions;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
+use std::path::Path;
+
+use axum::Json;
+use axum::Router;
+use axum::extract::{ConnectInfo, DefaultBodyLimit, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::serve::Listener;
+use protocol::{ApiError, ErrorBody, ErrorCode, Request};
+use tokio::net::{UnixListener, UnixStream};
+use tokio_util::sync::CancellationToken;
+
+use crate::api::Api;
+use crate::handlers;
+use crate::peer::Peer;
+use crate::stream;
+
+type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Longest request: a prompt with room for escapes.
+const BODY_LIMIT: usize = 16 * 1024 * 1024;
+
+/// The listening socket; connections of other users are dropped.
+pub(crate) struct UserSocket {
+    listener: UnixListener,
+    uid: u32,
+}
+
+impl UserSocket {
+    /// Listens at `path`, in a folder only the user can enter. A socket left by
+    /// a dead daemon is replaced; the lock says that no living one has it.
+    pub(crate) fn bind(path: &Path) -> Result<Self, ApiError> {
+        let uid = rustix::process::geteuid().as_raw();
+        let folder = path.parent().unwrap_or(Path::new("/"));
+        let refuse = |why: String| {
+            ApiError::new(
+                ErrorCode::Unreachable,
+                why,
+                "set XDG_RUNTIME_DIR to a folder of your own",
+            )
+        };
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)
+            .map_err(|e| refuse(format!("{} cannot be made: {e}", folder.display())))?;
+        let metadata = std::fs::symlink_metadata(folder).map_err(|e| refuse(e.to_string()))?;
+        if !metadata.is_dir() || metadata.uid() != uid {
+            return Err(refuse(format!(
+                "{} is not a folder of yours",
+                folder.display()
+            )));
+        }
+        if metadata.mode() & 0o077 != 0 {
+            std::fs::set_permissions(folder, Permissions::from_mode(0o700))
+                .map_err(|e| refuse(e.to_string()))?;
+        }
+        let _ = std::fs::remove_file(path);
+        let listener = UnixListener::bind(path)
+            .map_err(|e| refuse(format!("{} cannot be listened at: {e}", path.display())))?;
+        std::fs::set_permissions(path, Permissions::from_mode(0o600))
+            .map_err(|e| refuse(e.to_string()))?;
+        Ok(Self { listener, uid })
+    }
+}
+
+impl Listener for UserSocket {
+    type Io = UnixStream;
+    type Addr = tokio::net::unix::SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        loop {
+            match self.listener.accept().await {
+                Ok((stream, address)) => {
+                    if stream.peer_cred().is_ok_and(|cred| cred.uid() == self.uid) {
+                        return (stream, address);
+                    }
+                    tracing::warn!("a connection of another user was dropped");
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "a connection was not accepted");
+                    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+                }
+            }
+        }
+    }
+
+    fn local_addr(&self) -> std::io::Result<Self::Addr> {
+        self.listener.local_addr()
+    }
+}
+
+/// Serves until `stop`; open streams are ended then, other answers are finished.
+pub(crate) async fn serve(
+    socket: UserSocket,
+    api: Api,
+    stop: CancellationToken,
+) -> Result<(), ApiError> {
+    let service = router(api).into_make_service_with_connect_info::<Peer>();
+    axum::serve(socket, service)
+        .with_graceful_shutdown(async move { stop.cancelled().await })
+        .await
+        .map_err(ApiError::internal)
+}
+
+/// One route for each endpoint of the protocol's list. A missing handler does
+/// not compile.
+macro_rules! routes {
+    ($($name:ident: $request:ident => $response:ident, provides [$($p:ident),*], invalidates [$($i:ident),*];)*) => {
+        fn endpoints(mut router: Router<Api>) -> Router<Api> {
+            $(
+                router = router.route(
+                    concat!("/v1/", stringify!($name)),
+                    post(async |State(api): State<Api>, ConnectInfo(peer): ConnectInfo<Peer>, body: axum::body::Bytes| {
+                        answer(async {
+                            let request: protocol::$request = read(&body)?;
+                            api.must_serve(<protocol::$request as Request>::NAME)?;
+                            let work: BoxFuture<'_, _> = Box::pin(handlers::$name(&api, peer, request));
+                            work.await
+                        })
+                        .await
+                    }),
+                );
+            )*
+            router
+        }
+    };
+}
+protocol::endpoints!(routes);
+
+fn router(api: Api) -> Router {
+    endpoints(Router::new())
+        .route("/v1/events", get(stream::events))
+        .fallback(async || {
+            failure(ApiError::not_found(
+                "there is no such endpoint",
+                "is the client newer than the daemon?",
+            ))
+        })
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .with_state(api)
+}
+
+fn read<R: serde::de::DeserializeOwned>(body: &[u8]) -> Result<R, ApiError> {
+    let body = if body.is_empty() { b"{}" } else { body };
+    serde_json::from_slice(body).map_err(|e| {
+        ApiError::usage(
+            format!("the request cannot be read: {e}"),
+            "see `longhaul --help`",
+        )
+    })
+}
+
+async fn answer<T: serde::Serialize>(work: impl Future<Output = Result<T, ApiError>>) -> Response {
+    match work.await {
+        Ok(document) => Json(document).into_response(),
+        Err(error) => failure(error),
+    }
+}
+
+/// An error as the protocol writes it.
+pub(crate) fn failure(error: ApiError) -> Response {
+    if error.code == ErrorCode::Internal {
+        tracing::error!(message = %error.message, "a request failed");
+    }
+    let status =
+        StatusCode::from_u16(error.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    (status, Json(ErrorBody { error })).into_response()
+}

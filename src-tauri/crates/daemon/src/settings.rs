@@ -1,0 +1,161 @@
+//! `<home>/config.toml`: numbers a user may change.
+
+use std::path::Path;
+
+use domain::Preset;
+use engine::OnRestart;
+use serde::Deserialize;
+
+/// The file's contents; whatever is absent has its default.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Runs that work at the same time.
+    pub slots: Option<usize>,
+    /// Seconds of work after which a run lets others go first.
+    pub chunk_s: Option<u64>,
+    /// Seconds of silence after which a model or agent counts as stalled.
+    pub silence_s: Option<u64>,
+    /// The same in milliseconds.
+    pub silence_ms: Option<u64>,
+    /// First delay after a server error, in milliseconds; doubles.
+    pub retry_ms: Option<u64>,
+    /// Tries of one model call.
+    pub tries: Option<u32>,
+    /// Longest total wait for limits, in seconds.
+    pub max_wait_s: Option<u64>,
+    /// A wait longer than this lets a named fallback answer, in seconds.
+    pub fallback_after_s: Option<u64>,
+    /// The same call this often in a row asks a person.
+    pub loop_limit: Option<usize>,
+    /// How often a failing verify command's output goes back to the agent.
+    pub verify_tries: Option<u32>,
+    /// Time limit of a verify command, in seconds.
+    pub verify_timeout_s: Option<u64>,
+    /// Most tokens one answer may have.
+    pub max_answer_tokens: Option<u64>,
+    /// Whether interrupted runs go on by themselves: `auto` or `ask`.
+    pub on_restart: Option<Restart>,
+    /// Two daemon deaths within this time leave a run interrupted, in seconds.
+    pub crash_window_s: Option<u64>,
+    /// A longer downtime leaves runs interrupted, in seconds.
+    pub downtime_limit_s: Option<u64>,
+    /// Milliseconds between two runs going on by themselves.
+    pub stagger_ms: Option<u64>,
+    /// How often a broken credential is looked at again, in milliseconds.
+    pub auth_recheck_ms: Option<u64>,
+    /// First wait for a limit without a known end, in milliseconds; doubles.
+    pub probe_ms: Option<u64>,
+    /// Milliseconds between two calls released after a pause.
+    pub release_spacing_ms: Option<u64>,
+    /// Policy of tasks that name none.
+    pub policy: Option<Preset>,
+    /// Log filter, such as `info` or `longhaul_engine=debug`.
+    pub log: Option<String>,
+}
+
+/// What happens to interrupted runs after a restart.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Restart {
+    /// They go on by themselves.
+    Auto,
+    /// They wait for somebody.
+    Ask,
+}
+
+/// The file cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{file}: {problem}")]
+pub struct ConfigError {
+    file: String,
+    problem: String,
+}
+
+impl Config {
+    /// Reads the file; an absent one is an empty one.
+    pub fn read(file: &Path) -> Result<Self, ConfigError> {
+        let error = |problem: String| ConfigError {
+            file: file.display().to_string(),
+            problem,
+        };
+        match std::fs::read_to_string(file) {
+            Ok(text) => toml::from_str(&text).map_err(|e| error(e.to_string())),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(e) => Err(error(e.to_string())),
+        }
+    }
+
+    /// The engine's settings.
+    pub fn engine(&self) -> engine::Settings {
+        let base = engine::Settings::default();
+        let ms = |seconds: Option<u64>, default: i64| {
+            seconds.map_or(default, |s| {
+                i64::try_from(s.saturating_mul(1000)).unwrap_or(i64::MAX)
+            })
+        };
+        engine::Settings {
+            slots: self.slots.unwrap_or(base.slots).max(1),
+            chunk_ms: ms(self.chunk_s, base.chunk_ms),
+            silence_ms: self
+                .silence_ms
+                .or(self.silence_s.map(|s| s * 1000))
+                .unwrap_or(base.silence_ms),
+            retry_ms: self.retry_ms.unwrap_or(base.retry_ms),
+            tries: self.tries.unwrap_or(base.tries).max(1),
+            max_wait_ms: ms(self.max_wait_s, base.max_wait_ms),
+            fallback_after_ms: ms(self.fallback_after_s, base.fallback_after_ms),
+            loop_limit: self.loop_limit.unwrap_or(base.loop_limit).max(2),
+            verify_tries: self.verify_tries.unwrap_or(base.verify_tries),
+            verify_timeout_ms: self
+                .verify_timeout_s
+                .map_or(base.verify_timeout_ms, |s| s * 1000),
+            max_answer_tokens: self.max_answer_tokens.unwrap_or(base.max_answer_tokens),
+            on_restart: match self.on_restart {
+                Some(Restart::Ask) => OnRestart::Ask,
+                Some(Restart::Auto) | None => OnRestart::Auto,
+            },
+            crash_window_ms: ms(self.crash_window_s, base.crash_window_ms),
+            downtime_limit_ms: ms(self.downtime_limit_s, base.downtime_limit_ms),
+            stagger_ms: self.stagger_ms.unwrap_or(base.stagger_ms),
+            auth_recheck_ms: self.auth_recheck_ms.unwrap_or(base.auth_recheck_ms),
+            policy: self.policy.unwrap_or(base.policy),
+            ..base
+        }
+    }
+
+    /// The limiter's settings.
+    pub fn limiter(&self) -> limiter::Settings {
+        let base = limiter::Settings::default();
+        limiter::Settings {
+            probe_first_ms: self.probe_ms.unwrap_or(base.probe_first_ms),
+            release_spacing_ms: self.release_spacing_ms.unwrap_or(base.release_spacing_ms),
+            ..base
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_setting_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("config.toml");
+        std::fs::write(&file, "slots = 2\nslot = 3\n").unwrap();
+        let problem = Config::read(&file).unwrap_err().to_string();
+        assert!(
+            problem.contains("slot") && problem.contains("config.toml"),
+            "{problem}"
+        );
+    }
+
+    #[test]
+    fn what_is_absent_has_its_default() {
+        let config: Config = toml::from_str("slots = 9\non_restart = \"ask\"").unwrap();
+        let settings = config.engine();
+        assert_eq!((settings.slots, settings.on_restart), (9, OnRestart::Ask));
+        assert_eq!(settings.retry_ms, engine::Settings::default().retry_ms);
+    }
+}

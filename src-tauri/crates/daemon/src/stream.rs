@@ -1,0 +1,202 @@
+//! The event stream: durable events by cursor, streaming text beside them.
+
+use std::convert::Infallible;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{Query, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use protocol::ApiError;
+use protocol::events::{DELTA, Delta, EventFrame, HELLO, Hello, LogEntry};
+use serde::Deserialize;
+use store::{Store, Stored};
+use tokio::sync::{broadcast, mpsc};
+
+use crate::api::Api;
+use crate::server::failure;
+
+/// Events read at a time.
+const PAGE: u32 = 500;
+
+#[derive(Deserialize)]
+pub(crate) struct Wanted {
+    after: Option<String>,
+    run: Option<String>,
+}
+
+pub(crate) async fn events(State(api): State<Api>, Query(wanted): Query<Wanted>) -> Response {
+    match open(api, wanted).await {
+        Ok(response) => response,
+        Err(error) => failure(error),
+    }
+}
+
+async fn open(api: Api, wanted: Wanted) -> Result<Response, ApiError> {
+    let working = api.working()?;
+    let store = working.store.clone();
+    let run = match &wanted.run {
+        Some(text) => Some(api.run_id(text).await?),
+        None => None,
+    };
+    let from = match wanted.after.as_deref() {
+        None | Some("") => store.last_gseq(),
+        Some(cursor) => match store.position(cursor) {
+            Some(position) => position,
+            None => {
+                let error =
+                    ApiError::not_found("this cursor is not known here", "read everything again");
+                let mut response = failure(error);
+                *response.status_mut() = StatusCode::GONE;
+                return Ok(response);
+            }
+        },
+    };
+    let (sender, receiver) = mpsc::channel::<Result<Bytes, Infallible>>(64);
+    let source = Source {
+        deltas: working.engine.deltas(),
+        store,
+        run,
+        from,
+        sender,
+    };
+    let closing = api.inner.closing.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = source.pump() => {}
+            () = closing.cancelled() => {}
+        }
+    });
+    let stream = tokio_stream::wrappers::ReceiverStream::new(receiver);
+    let mut response = Body::from_stream(stream).into_response();
+    let kind = HeaderValue::from_static("text/event-stream");
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    Ok(response)
+}
+
+struct Source {
+    store: Store,
+    run: Option<domain::RunId>,
+    from: u64,
+    deltas: broadcast::Receiver<engine::RunDelta>,
+    sender: mpsc::Sender<Result<Bytes, Infallible>>,
+}
+
+impl Source {
+    /// Ends when the client is gone or the store is closed.
+    async fn pump(mut self) -> Option<()> {
+        let mut grown = self.store.subscribe();
+        let hello = Hello {
+            cursor: self.store.cursor(self.from),
+        };
+        self.send(Some(HELLO), None, &hello).await?;
+        loop {
+            grown.borrow_and_update();
+            self.catch_up().await?;
+            tokio::select! {
+                changed = grown.changed() => changed.ok()?,
+                delta = self.deltas.recv() => self.delta(delta).await?,
+                () = self.sender.closed() => return None,
+            }
+        }
+    }
+
+    async fn catch_up(&mut self) -> Option<()> {
+        loop {
+            let last = self.store.last_gseq();
+            let page = self
+                .store
+                .events_after(self.from, PAGE, self.run)
+                .await
+                .ok()?;
+            for stored in &page {
+                let cursor = self.store.cursor(stored.gseq);
+                let frame = EventFrame {
+                    cursor: cursor.clone(),
+                    run: stored.run,
+                    entry: entry_of(&self.store, stored).await,
+                };
+                self.send(None, Some(&cursor), &frame).await?;
+                self.from = stored.gseq;
+            }
+            if page.len() < PAGE as usize {
+                if self.run.is_some() {
+                    self.from = self.from.max(last);
+                }
+                return Some(());
+            }
+        }
+    }
+
+    /// Streaming text is only for looking at: what a slow client missed is in the journal soon.
+    async fn delta(
+        &self,
+        delta: Result<engine::RunDelta, broadcast::error::RecvError>,
+    ) -> Option<()> {
+        let Ok(delta) = delta else { return Some(()) };
+        if self.run.is_some_and(|run| run != delta.run) {
+            return Some(());
+        }
+        let agents::Delta::Text(text) = delta.delta else {
+            return Some(());
+        };
+        let run = self.store.load(delta.run).await.ok()??;
+        let op = run
+            .open_ops
+            .values()
+            .find(|op| op.kind == domain::OpKind::Model)
+            .map_or(0, |op| op.id.0);
+        self.send(
+            Some(DELTA),
+            None,
+            &Delta {
+                run: delta.run,
+                op,
+                text,
+            },
+        )
+        .await
+    }
+
+    async fn send<T: serde::Serialize>(
+        &self,
+        name: Option<&str>,
+        id: Option<&str>,
+        data: &T,
+    ) -> Option<()> {
+        let data = serde_json::to_string(data).ok()?;
+        let name = name
+            .map(|name| format!("event: {name}\n"))
+            .unwrap_or_default();
+        let id = id.map(|id| format!("id: {id}\n")).unwrap_or_default();
+        self.sender
+            .send(Ok(Bytes::from(format!("{name}{id}data: {data}\n\n"))))
+            .await
+            .ok()
+    }
+}
+
+/// An event as logs and streams show it, with the text of what was said.
+pub(crate) async fn entry_of(store: &Store, stored: &Stored) -> LogEntry {
+    use domain::Event;
+    let blob = match &stored.entry.event {
+        Event::MessageAdded { text, .. } | Event::Briefed { text } => Some(text),
+        Event::OpFinished { result, .. } | Event::Completed { result } => Some(result),
+        Event::Failed { partial, .. } => partial.as_ref(),
+        Event::RunCreated { task, .. } => Some(&task.prompt),
+        _ => None,
+    };
+    let text = match blob {
+        Some(blob) => store
+            .blob(blob)
+            .await
+            .ok()
+            .map(|bytes| crate::views::readable(&bytes)),
+        None => None,
+    };
+    LogEntry {
+        seq: stored.entry.seq,
+        at: stored.entry.at.into(),
+        text,
+        event: stored.entry.event.clone(),
+    }
+}
