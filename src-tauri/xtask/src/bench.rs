@@ -1,4 +1,5 @@
-//! `cargo xtask bench`: runs the benches in a release build.
+//! `cargo xtask bench [NAME…] [--quick]`: measures a release build. Figures and their
+//! names are in `tests/bench`.
 
 use crate::chores::{cargo, step};
 use crate::packages;
@@ -7,17 +8,9 @@ pub(crate) fn run(args: &[String]) -> anyhow::Result<()> {
     packages::ensure(packages::TEST)?;
     step(
         "build",
-        &mut cargo(&["build", "--release", "--workspace", "--bins"]),
+        &mut cargo(&["build", "--release", "--package", "longhaul", "--bins"]),
     )?;
-    let mut bench = cargo(&[
-        "run",
-        "--release",
-        "--package",
-        "longhaul-testkit",
-        "--bin",
-        "bench",
-        "--",
-    ]);
+    let mut bench = cargo(&["bench", "--package", "longhaul", "--bench", "figures", "--"]);
     bench.args(args);
     step("bench", &mut bench)
 }

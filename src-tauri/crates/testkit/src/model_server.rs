@@ -136,6 +136,12 @@ impl ModelServer {
         self.shared.lock().clear_injected();
     }
 
+    /// Records no bodies from now on, for benches with thousands of long requests.
+    pub fn forget_bodies(&self) -> &Self {
+        self.shared.lock().bodies = state::Bodies::Forgotten;
+        self
+    }
+
     /// From now on only this key is accepted (401 otherwise); `None` accepts anything.
     pub fn set_valid_key(&self, key: Option<&str>) {
         self.shared.lock().valid_key = key.map(str::to_owned);

@@ -42,6 +42,10 @@ pub struct RequestRecord {
     pub request_id: String,
     /// Milliseconds since the server started.
     pub at_ms: u64,
+    /// The same in microseconds, for benches.
+    pub at_us: u64,
+    /// When its answer ended, in microseconds since the server started.
+    pub ended_us: Option<u64>,
     pub method: String,
     pub path: String,
     pub kind: RequestKind,

@@ -37,8 +37,19 @@ const MODELS: [&str; 16] = [
     "claude-haiku-4-5",
 ];
 
+/// What becomes of the requests' bodies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Bodies {
+    /// They are recorded, for tests to look into.
+    #[default]
+    Kept,
+    /// They are not: thousands of long conversations would fill the memory.
+    Forgotten,
+}
+
 #[derive(Default)]
 pub(crate) struct Inner {
+    pub(crate) bodies: Bodies,
     pub(crate) scripts: BTreeMap<String, Script>,
     pub(crate) default_script: Option<String>,
     pub(crate) valid_key: Option<String>,
@@ -144,8 +155,8 @@ impl Shared {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn elapsed_ms(&self) -> u64 {
-        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    pub(crate) fn elapsed_us(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
     pub(crate) fn update(&self, seq: usize, change: impl FnOnce(&mut RequestRecord)) {
@@ -156,8 +167,10 @@ impl Shared {
     }
 
     pub(crate) fn finish(&self, seq: usize, outcome: Outcome, bills: Option<(Value, Value)>) {
+        let ended_us = self.elapsed_us();
         self.update(seq, |record| {
             record.outcome = outcome;
+            record.ended_us = Some(ended_us);
             if let Some((billed, worst_case)) = bills {
                 record.billed = Some(billed);
                 record.worst_case = Some(worst_case);

@@ -14,7 +14,7 @@ use crate::model_server::{
     fault::ApiError,
     record::{Outcome, RequestKind, RequestRecord},
     reply::Recording,
-    state::Shared,
+    state::{Bodies, Shared},
     wire::fresh,
 };
 
@@ -48,13 +48,15 @@ pub(super) fn arrive(
 ) -> Arrival {
     let request_id = fresh("req");
     let key = key_of(headers);
-    let at_ms = shared.elapsed_ms();
+    let at_us = shared.elapsed_us();
     let mut inner = shared.lock();
     let seq = inner.records.len();
     let record = RequestRecord {
         seq,
         request_id: request_id.clone(),
-        at_ms,
+        at_ms: at_us / 1000,
+        at_us,
+        ended_us: None,
         method: method.to_string(),
         path: uri
             .path_and_query()
@@ -75,7 +77,10 @@ pub(super) fn arrive(
                 ))
             })
             .collect(),
-        body,
+        body: match inner.bodies {
+            Bodies::Kept => body,
+            Bodies::Forgotten => Value::Null,
+        },
         outcome: Outcome::Pending,
         billed: None,
         worst_case: None,
