@@ -12,6 +12,7 @@ mod failures;
 mod first_run;
 mod in_doubt;
 mod limits;
+mod rehearsal;
 mod reviews;
 mod support;
 mod verifying;

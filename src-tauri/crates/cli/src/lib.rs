@@ -18,7 +18,6 @@ mod table;
 mod tests;
 mod times;
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -32,10 +31,7 @@ pub fn main() -> ExitCode {
     // A keeper must be small and free of threads: it is told apart before anything starts.
     let mut raw = std::env::args_os().skip(1);
     if raw.next().is_some_and(|word| word == "keeper") {
-        return match raw.next() {
-            Some(folder) => keeper::run(Path::new(&folder)),
-            None => ExitCode::from(2),
-        };
+        return keeper::main(raw);
     }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,

@@ -1,0 +1,97 @@
+//! What the simulated model says. It is asked over real HTTP and its calls are carried
+//! out by the real tools; only its words and its token counts are made up.
+
+use serde_json::{Value, json};
+use testkit::ModelServer;
+use testkit::model_server::{Script, Turn, Usage};
+
+use super::Pace;
+
+/// What the task asks for.
+pub(super) const PROMPT: &str =
+    "The test fails. Find out why, mend the code, and add a line to RELEASE_NOTES.md.";
+
+/// The test command, which is also what verifies the run.
+pub(super) const VERIFY: &str = "sh test.sh";
+
+/// The file that shows how often the flagged command took effect.
+pub(super) const NOTES: &str = "RELEASE_NOTES.md";
+
+/// The line that each run of the flagged command adds to it.
+pub(super) const NOTE: &str = "- add adds again";
+
+/// Whose list prices the made-up token counts are multiplied with.
+pub(super) const MODEL: &str = "claude-sonnet-5-5";
+
+/// The command that is flagged. Its slow part is long enough for a daemon to be killed
+/// and started again in the middle of it.
+pub(super) fn flagged(pace: Pace) -> String {
+    let seconds = match pace {
+        Pace::Reading => 12,
+        Pace::Fast => 3,
+    };
+    format!("sleep {seconds} && echo '{NOTE}' >> {NOTES}")
+}
+
+/// A server that plays the script to whoever asks.
+pub(super) async fn start(pace: Pace) -> anyhow::Result<ModelServer> {
+    let server = ModelServer::start().await?;
+    server.default_script("rehearsal", script(pace));
+    Ok(server)
+}
+
+fn script(pace: Pace) -> Script {
+    let turns = [
+        say("I look at the project first.")
+            .tool("list", json!({}))
+            .tool("read", json!({"path": "calc.sh"})),
+        say("Now I run its test.").tool("shell", command(VERIFY)),
+        say("add subtracts: it has a minus where a plus belongs.").tool(
+            "edit",
+            json!({
+                "path": "calc.sh",
+                "old_text": "echo $(($1 - $2))",
+                "new_text": "echo $(($1 + $2))",
+            }),
+        ),
+        say("The test again.").tool("shell", command(VERIFY)),
+        say("It passes. I add the line to the release notes.")
+            .tool("shell", command(&flagged(pace))),
+        say(
+            "add in calc.sh subtracted; it adds now. The test passes, and RELEASE_NOTES.md says so.",
+        ),
+    ];
+    // What a vendor's cache would report: each call reads what earlier ones wrote.
+    let mut cached = 0;
+    turns
+        .into_iter()
+        .zip([2_140, 860, 310, 270, 240, 190])
+        .zip([118, 61, 104, 57, 88, 64])
+        .fold(Script::new(), |script, ((turn, new), output)| {
+            let usage = Usage {
+                input: 12,
+                output,
+                cache_read: cached,
+                cache_write_5m: new,
+                ..Usage::default()
+            };
+            cached += new;
+            script.turn(paced(turn, pace).usage(usage))
+        })
+}
+
+fn say(words: &str) -> Turn {
+    Turn::text(words)
+}
+
+fn command(line: &str) -> Value {
+    json!({ "command": line })
+}
+
+/// Answers come as slowly as a reader can follow, or at once.
+fn paced(turn: Turn, pace: Pace) -> Turn {
+    match pace {
+        Pace::Reading => turn.chunk_delay_ms(70),
+        Pace::Fast => turn,
+    }
+}
