@@ -156,7 +156,10 @@ fn op_view(op: &OpRow) -> OpView {
         class: op.class,
         mode: op.mode,
         state: op.state,
-        outcome: op.error.clone().or_else(|| op.result_line.clone()),
+        outcome: match (&op.error, op.outcome) {
+            (Some(_), _) => Some("error".to_owned()),
+            (None, outcome) => outcome.map(|o| o.word().to_owned()),
+        },
         started_at: op.started_at.map(Into::into),
         ended_at: op.ended_at.map(Into::into),
         tokens: op
