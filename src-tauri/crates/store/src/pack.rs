@@ -18,6 +18,10 @@ const CONTENTS: &[u8] = include_bytes!("contents.dict");
 /// Slow for zstd, and well below a millisecond for pieces of this size.
 const LEVEL: i32 = 15;
 
+/// The level where a dictionary is made for a single piece: most of the time goes into
+/// making it, 1.5 ms at 15 and a tenth of that at 9, for 2 % more bytes of what is little.
+const LEVEL_ONCE: i32 = 9;
+
 /// Every frame begins with these bytes, so they are not stored.
 const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
@@ -59,7 +63,7 @@ pub(crate) fn pack(bytes: &[u8], against: Against<'_>) -> io::Result<Vec<u8>> {
     let mut compressor = match against {
         Against::ContentsAnd(more) => {
             own = [CONTENTS, more].concat();
-            Compressor::with_dictionary(LEVEL, &own)?
+            Compressor::with_dictionary(LEVEL_ONCE, &own)?
         }
         _ => Compressor::with_prepared_dictionary(encoder(against))?,
     };
