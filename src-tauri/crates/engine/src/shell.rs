@@ -71,7 +71,7 @@ impl Worker {
         let spec = self.command_spec(&name, command, &workspace, timeout_s.saturating_mul(1000));
         self.changed.store(true, Ordering::SeqCst);
         match self.start_command(&name, &spec).await {
-            Ok(keeper) => self.await_command(run, op, keeper).await,
+            Ok(keeper) => self.await_command(run, op, &name, keeper).await,
             // Everything else is known not to have begun; this may have.
             Err(SpawnError::Lost(evidence)) => {
                 let words = crate::recovery::lost_words(&evidence);
@@ -109,11 +109,18 @@ impl Worker {
         Ok(keeper)
     }
 
-    /// Waits for a command, recording how it ended.
-    async fn await_command(&self, run: &Run, op: &Op, keeper: Keeper) -> Result<(), Halt> {
+    /// Waits for a command, recording how it ended. `name` is its keeper's: an operation
+    /// that was begun a moment ago does not have it yet.
+    async fn await_command(
+        &self,
+        run: &Run,
+        op: &Op,
+        name: &str,
+        keeper: Keeper,
+    ) -> Result<(), Halt> {
         match self.wait_for(&keeper).await {
             Waited::Exited(exit) => {
-                let result = self.core.command_result(&keeper_dir_name(op), &exit).await;
+                let result = self.core.command_result(name, &exit).await;
                 self.finish_with(op, result, Some(exit_words(&exit)))
                     .await?;
                 Ok(())
@@ -146,7 +153,7 @@ impl Worker {
         self.changed.store(true, Ordering::SeqCst);
         let name = keeper_dir_name(op);
         match keeper::adopt(&self.core.keeper_dir(&name)).await {
-            Ok(Adoption::Alive(keeper)) => self.await_command(run, op, keeper).await,
+            Ok(Adoption::Alive(keeper)) => self.await_command(run, op, &name, keeper).await,
             Ok(Adoption::Exited(exit)) => {
                 let result = self.core.command_result(&name, &exit).await;
                 self.finish_with(op, result, Some(exit_words(&exit))).await
