@@ -160,7 +160,7 @@ fn check_shown(world: &World, run: &Value) -> Result<()> {
     );
     assert_eq!(op(run, "read")?["class"], "pure");
     assert_eq!(op(run, "edit")?["class"], "reconcilable");
-    assert_eq!(op(run, "shell")?["class"], "at_most_once");
+    assert_eq!(op(run, "shell")?["class"], "at-most-once");
 
     let checkpoints = run["checkpoints"].as_array().context("checkpoints")?;
     ensure!(!checkpoints.is_empty());
