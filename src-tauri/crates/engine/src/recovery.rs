@@ -7,7 +7,7 @@ use domain::{
     Event, InterruptCause, Op, OpClass, OpError, OpErrorKind, OpId, OpKind, OpMode, OpState, Phase,
     QueueReason, Run, RunId, RunState, Settlement, Timestamp,
 };
-use keeper::Adoption;
+use keeper::{AdoptError, Adoption};
 use limiter::{SavedPause, Snapshot};
 use workspace::{PlannedWrite, World};
 
@@ -187,7 +187,9 @@ impl Core {
         match keeper::adopt(&self.keeper_dir(&keeper_dir_name(op))).await {
             Ok(Adoption::Alive(_)) => Ok(Found::GoesOn),
             Ok(Adoption::Exited(_)) => Ok(Found::Ended),
-            Ok(Adoption::NeverStarted) => {
+            // Without a folder the daemon died between the record of the start and the
+            // keeper's own record, which is durable before there is a process.
+            Ok(Adoption::NeverStarted) | Err(AdoptError::NoKeeper(_)) => {
                 self.never_started(journal, op).await?;
                 Ok(Found::Again)
             }
