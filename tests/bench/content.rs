@@ -143,6 +143,10 @@ pub(crate) struct Conversation {
 impl Conversation {
     /// Makes a run that works.
     pub(crate) async fn begin(store: &Store, prose: &Prose, sizes: Sizes) -> anyhow::Result<Self> {
+        #[allow(
+            clippy::disallowed_methods,
+            reason = "there is no engine here to make it"
+        )]
         let run = RunId(uuid::Uuid::now_v7());
         let mut prose = prose.clone();
         let frame = Bytes::from(prose.reseeded(0).say(FRAME));

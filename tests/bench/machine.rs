@@ -78,17 +78,7 @@ pub(crate) fn facts(folder: &Path, disk: &Samples) -> Vec<(&'static str, String)
             "kernel",
             read("/proc/sys/kernel/osrelease").trim().to_owned(),
         ),
-        (
-            "file system",
-            said(
-                "stat",
-                &[
-                    "--file-system",
-                    "--format=%T",
-                    &folder.display().to_string(),
-                ],
-            ),
-        ),
+        ("file system", file_system(folder)),
         ("rustc", said("rustc", &["--version"])),
         ("build", built().to_owned()),
         ("commit", said("git", &["rev-parse", "--short", "HEAD"])),
@@ -105,6 +95,19 @@ pub(crate) fn facts(folder: &Path, disk: &Samples) -> Vec<(&'static str, String)
             format!("{} ({} of them)", disk.words(), disk.len()),
         ),
     ]
+}
+
+/// The kind of the file system a folder is on: the longest mount point above it.
+fn file_system(folder: &Path) -> String {
+    let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+    let kinds = mounts.lines().filter_map(|line| {
+        let mut words = line.split_whitespace().skip(1);
+        let (place, kind) = (words.next()?, words.next()?);
+        folder
+            .starts_with(place)
+            .then(|| (place.len(), kind.to_owned()))
+    });
+    kinds.max().map_or("unknown".to_owned(), |(_, kind)| kind)
 }
 
 fn built() -> &'static str {

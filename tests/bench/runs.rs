@@ -18,9 +18,12 @@ use crate::report::Target;
 use crate::samples::Samples;
 use crate::session::Session;
 
-/// Pause before each event of an answer. Ten or so make an answer of one and a half
+/// Pauses before each event of an answer, on average. A dozen events make an answer of two
 /// seconds: quick for a model, and slow enough that the machine is not just a queue.
 const EVENT_MS: u64 = 150;
+
+/// The same for the run that goes on alone.
+const ALONE_MS: u64 = 5;
 
 /// Every so many steps one writes a file; the others read.
 const WRITES: usize = 10;
@@ -39,7 +42,8 @@ pub(crate) async fn measure(session: &mut Session) -> anyhow::Result<()> {
     let server = ModelServer::start().await?;
     server.forget_bodies().set_valid_key(Some(daemons::KEY));
     let ended = Arc::new(AtomicUsize::new(0));
-    server.script("steps", script(steps, ended.clone())?);
+    server.script("alone", script(steps, ALONE_MS, ended.clone())?);
+    server.script("steps", script(steps, EVENT_MS, ended.clone())?);
     let folder = session.home("runs")?;
     std::fs::write(folder.join("config.toml"), format!("slots = {runs}\n"))?;
     let mut daemon = TestDaemon::stopped(daemons::home(&folder)?);
@@ -47,10 +51,17 @@ pub(crate) async fn measure(session: &mut Session) -> anyhow::Result<()> {
     add_backend(&daemon, &server).await?;
     let project = project(&daemon, steps)?;
 
+    let disk = Probing::start(DiskProbe::new(&folder)?);
+    launch(&daemon, &project, "alone", 1).await?;
+    wait_for(&mut daemon, &ended, 1).await?;
+    settled(&daemon, 1).await?;
+    let alone = (Gaps::of(&server.requests_of("alone")), disk.stop()?);
+
     server.pause_all();
     let began = Instant::now();
-    launch(&daemon, &project, runs).await?;
-    server.wait_for_requests(runs, WITHIN).await?;
+    launch(&daemon, &project, "steps", runs).await?;
+    let before = server.requests_of("alone").len();
+    server.wait_for_requests(before + runs, WITHIN).await?;
     eprintln!(
         "   {runs} runs began in {:.1} s",
         began.elapsed().as_secs_f64()
@@ -59,22 +70,15 @@ pub(crate) async fn measure(session: &mut Session) -> anyhow::Result<()> {
     let disk = Probing::start(DiskProbe::new(&folder)?);
     let began = Instant::now();
     server.resume_all();
-    while ended.load(Ordering::SeqCst) < runs && began.elapsed() < WITHIN {
-        tokio::time::sleep(Duration::from_millis(250)).await;
-        ensure!(
-            daemon.exit_status()?.is_none(),
-            "the daemon ended:\n{}",
-            daemon.log()
-        );
-    }
-    let unfinished = settled(&daemon, runs).await?;
+    wait_for(&mut daemon, &ended, runs + 1).await?;
+    let unfinished = settled(&daemon, runs + 1).await?;
     let took = began.elapsed();
     let used = Use::of(daemon.pid())?.since(before);
     let memory = Memory::of(daemon.pid())?;
     let syncs = disk.stop()?;
     daemon.terminate().await?;
 
-    let gaps = Gaps::of(&server.requests());
+    let gaps = Gaps::of(&server.requests_of("steps"));
     let fsync = COMMITS * syncs.ms(50.0);
     let total = runs * steps;
     session.report.add(
@@ -110,6 +114,18 @@ pub(crate) async fn measure(session: &mut Session) -> anyhow::Result<()> {
         Target::Open,
         "the same; the p99 holds waiting for two processors and one disk",
     );
+    let (one, syncs) = alone;
+    session.report.add(
+        "the same for one run alone, p50",
+        (one.all.ms(50.0) - COMMITS * syncs.ms(50.0), "ms"),
+        Target::Open,
+        format!(
+            "{} less {COMMITS} x fdatasync p50 ({}); where one wrote: {}",
+            one.all.words(),
+            syncs.words(),
+            one.writes.words()
+        ),
+    );
     session.report.add(
         "daemon's processor time a step",
         (used.cpu.as_secs_f64() * 1000.0 / total as f64, "ms"),
@@ -125,11 +141,32 @@ pub(crate) async fn measure(session: &mut Session) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Waits until the model has said its last word so many times.
+async fn wait_for(
+    daemon: &mut TestDaemon,
+    ended: &AtomicUsize,
+    times: usize,
+) -> anyhow::Result<()> {
+    let until = Instant::now() + WITHIN;
+    while ended.load(Ordering::SeqCst) < times && Instant::now() < until {
+        tokio::time::sleep(Duration::from_millis(250)).await;
+        ensure!(
+            daemon.exit_status()?.is_none(),
+            "the daemon ended:\n{}",
+            daemon.log()
+        );
+    }
+    Ok(())
+}
+
 /// A model that reads on and on, and writes now and then.
-fn script(steps: usize, ended: Arc<AtomicUsize>) -> anyhow::Result<Script> {
+fn script(steps: usize, event_ms: u64, ended: Arc<AtomicUsize>) -> anyhow::Result<Script> {
     let prose = Prose::new(5)?;
     Ok(Script::computed(move |view: &RequestView| {
         let mut said = prose.reseeded(view.turn as u64);
+        // Some answers take longer than others, or all runs would move in step.
+        let spread = blake3::hash(format!("{}{}", view.conversation, view.turn).as_bytes());
+        let event_ms = event_ms / 2 + event_ms * u64::from(spread.as_bytes()[0]) / 255;
         let mut turn = Turn::text(said.say(900));
         if view.turn >= steps {
             ended.fetch_add(1, Ordering::SeqCst);
@@ -142,7 +179,7 @@ fn script(steps: usize, ended: Arc<AtomicUsize>) -> anyhow::Result<Script> {
             turn = turn.tool("read", place);
         }
         turn.chunk_chars = Some(300);
-        turn.chunk_delay_ms(EVENT_MS)
+        turn.chunk_delay_ms(event_ms)
     }))
 }
 
@@ -171,10 +208,15 @@ fn project(daemon: &TestDaemon, steps: usize) -> anyhow::Result<SampleProject> {
     Ok(project)
 }
 
-async fn launch(daemon: &TestDaemon, project: &SampleProject, runs: usize) -> anyhow::Result<()> {
+async fn launch(
+    daemon: &TestDaemon,
+    project: &SampleProject,
+    script: &str,
+    runs: usize,
+) -> anyhow::Result<()> {
     let folder = project.path().display().to_string();
     for run in 0..runs {
-        let prompt = format!("Read everything, number {run}. [[script:steps]]");
+        let prompt = format!("Read everything, number {run}. [[script:{script}]]");
         let args = [
             "run",
             "--detach",

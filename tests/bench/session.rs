@@ -66,6 +66,10 @@ pub(crate) struct Session {
 /// The wall clock.
 pub(crate) struct SystemClock;
 
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the composition root of a program that measures time"
+)]
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         let since = std::time::SystemTime::now()
