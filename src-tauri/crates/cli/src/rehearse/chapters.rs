@@ -54,7 +54,7 @@ async fn greet(stage: &mut Stage) -> Result<(), Failure> {
         stage.print.line(&format!("{title} {label}"))?;
     }
     stage
-        .say(
+        .narrate(
             "No key, no network, about a minute. The model is simulated: a script in this \
               program says its lines. All else is real: the daemon, the commands, the crash.",
         )
@@ -148,7 +148,7 @@ async fn decide(stage: &mut Stage, run: RunId) -> Result<Running, Failure> {
 async fn ask(stage: &Stage) -> Result<(), Failure> {
     if stage.pace == Pace::Fast || stage.print.json || !approval::possible() {
         return stage
-            .say("Nobody is asked here: the tour approves it.")
+            .say("You would decide now. Here the tour approves it.")
             .await;
     }
     let seconds = approval::PATIENCE.as_secs();
@@ -289,7 +289,7 @@ async fn harvest(stage: &mut Stage, run: RunId, project: &SampleProject) -> Resu
     stage.say("It goes into a branch of its own.").await?;
     stage.longhaul(&["apply", &id, "--as", "branch"], 0).await?;
     let folder = project.path().display().to_string();
-    let log = ["git", "-C", &folder, "log", "--oneline", "--all", "--stat"];
+    let log = ["git", "-C", &folder, "log", "--oneline", "--all", "--graph"];
     stage.program(&log, 0).await
 }
 
@@ -298,10 +298,6 @@ async fn settle_up(stage: &mut Stage) -> Result<(), Failure> {
                  counts are made up and nothing was billed; the prices are real list prices.";
     stage.chapter("What it cost (simulated)", words).await?;
     stage.longhaul(&["cost", "--by", "backend"], 0).await?;
-    if stage.print.json {
-        return Ok(());
-    }
-    stage.print.line("")?;
     stage
         .say(
             "That was all. With a real model: `longhaul backend add NAME --kind anthropic \

@@ -27,8 +27,8 @@ pub(super) const MODEL: &str = "claude-sonnet-5-5";
 /// and started again in the middle of it.
 pub(super) fn flagged(pace: Pace) -> String {
     let seconds = match pace {
-        Pace::Reading => 12,
-        Pace::Fast => 3,
+        Pace::Reading => 14,
+        Pace::Fast => 4,
     };
     format!("sleep {seconds} && echo '{NOTE}' >> {NOTES}")
 }

@@ -105,7 +105,7 @@ impl Stage {
             let head = self.print.look(&head, Look::Bold);
             self.print.line(&format!("\n{head}"))?;
         }
-        self.say(words).await
+        self.narrate(words).await
     }
 
     /// Prints what the chapter amounted to, where documents are wanted.
@@ -124,8 +124,16 @@ impl Stage {
         }))
     }
 
-    /// Commentary, and time to read it.
+    /// Commentary below what was shown, and time to read it.
     pub(super) async fn say(&self, words: &str) -> Result<(), Failure> {
+        if !self.print.json {
+            self.print.line("")?;
+        }
+        self.narrate(words).await
+    }
+
+    /// Commentary, and time to read it.
+    pub(super) async fn narrate(&self, words: &str) -> Result<(), Failure> {
         if self.print.json {
             return Ok(());
         }
