@@ -144,6 +144,10 @@ fn effects_true(world: &World, calls: &[Call], complaints: &mut Vec<String>) -> 
             // A keeper that was killed before its child began is told to the agent as such.
             let told_not_begun =
                 matches!(&call.ending, Ending::Answered { .. }) && world.keepers_killed;
+            let answered = matches!(call.ending, Ending::Answered { .. }) && done;
+            if answered && effect.ends_with("-pay") && !call.told.contains("paid") {
+                complaints.push(format!("what a command printed was lost: {call:?}"));
+            }
             if done != (times > 0) || !(done || told_not_begun) {
                 complaints.push(format!(
                     "the effect {effect} happened {times} times, and the journal says {call:?}"

@@ -51,6 +51,8 @@ pub(crate) struct Call {
     pub(crate) ended_by: Option<String>,
     pub(crate) in_doubt: u32,
     pub(crate) ending: Ending,
+    /// What the model was told, shortened.
+    pub(crate) told: String,
 }
 
 impl Call {
@@ -73,11 +75,15 @@ pub(crate) fn calls(run: RunId, entries: &[LogEntry]) -> Vec<Call> {
                 ended_by: None,
                 in_doubt: 0,
                 ending: Ending::Open,
+                told: String::new(),
             };
             calls.insert(*op, call);
         }
         if let Some(call) = entry.event.op().and_then(|op| calls.get_mut(&op)) {
             follow(call, &entry.event);
+            if let (Event::OpFinished { .. }, Some(text)) = (&entry.event, &entry.text) {
+                call.told = text.chars().take(200).collect();
+            }
         }
     }
     calls.into_values().collect()

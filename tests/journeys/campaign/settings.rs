@@ -31,3 +31,9 @@ pub(crate) fn is_long() -> bool {
 pub(crate) fn only_point() -> Option<String> {
     std::env::var("LONGHAUL_CAMPAIGN_POINT").ok()
 }
+
+/// The binary under test: another one lets a long campaign go on while the tree changes.
+pub(crate) fn binary() -> String {
+    let built = env!("CARGO_BIN_EXE_longhaul").to_owned();
+    std::env::var("LONGHAUL_CAMPAIGN_BINARY").unwrap_or(built)
+}

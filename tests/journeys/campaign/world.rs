@@ -11,6 +11,7 @@ use testkit::{EffectLedger, ModelServer, SampleProject, TestDaemon, TestHome};
 use tokio::time::Instant;
 
 use super::script::{self, Length};
+use super::settings;
 use super::witness::Witness;
 
 /// How long a daemon may take to be there or to be gone.
@@ -87,7 +88,7 @@ pub(crate) struct World {
 impl World {
     /// A home without a daemon yet.
     pub(crate) async fn new() -> anyhow::Result<Self> {
-        let mut home = TestHome::new(env!("CARGO_BIN_EXE_longhaul"))?;
+        let mut home = TestHome::new(settings::binary())?;
         home.set_env("CAMPAIGN_KEY", "test-key-not-real");
         std::fs::write(home.path().join("config.toml"), CONFIG)?;
         let project = SampleProject::calc(home.place("project"))?;
@@ -197,6 +198,10 @@ impl World {
         self.set_up().await?;
         self.answer_reviews().await?;
         let list = self.client.runs(RunsRequest::default()).await?;
+        for known in self.runs() {
+            let is_there = list.runs.iter().any(|run| run.id == known);
+            ensure!(is_there, "the acknowledged run {known} is gone");
+        }
         let mut completed = 0;
         for run in &list.runs {
             match run.state {
