@@ -143,7 +143,7 @@ fn systemctl(args: &[&str]) -> Result<(), String> {
 
 /// The PATH a login shell has: a service manager's own lacks what users add to theirs.
 fn login_path() -> String {
-    let shell = std::env::var("SHELL").unwrap_or_else(|_| "/bin/sh".to_owned());
+    let shell = std::env::var_os("SHELL").unwrap_or_else(|| "/bin/sh".into());
     let output = Command::new(shell)
         .args(["-lc", "printf '%s' \"$PATH\""])
         .stdin(Stdio::null())
@@ -153,6 +153,6 @@ fn login_path() -> String {
         .ok()
         .filter(|o| o.status.success() && !o.stdout.is_empty())
         .and_then(|o| String::from_utf8(o.stdout).ok())
-        .or_else(|| std::env::var("PATH").ok())
+        .or_else(|| std::env::var_os("PATH")?.into_string().ok())
         .unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".to_owned())
 }
