@@ -11,8 +11,8 @@ use crate::chain::START;
 use crate::error::AppendError;
 use crate::journal::{self, Place};
 use crate::projection::{self, Change};
-use crate::runs;
 use crate::snapshots::{self, Fold};
+use crate::{reviews, runs};
 
 /// Events to record for one run.
 #[derive(Clone, Debug)]
@@ -72,7 +72,7 @@ pub(crate) async fn write(
             .or_else(|| known(append.run));
         let before = match cached {
             Some(fold) => Some((*fold).clone()),
-            None => snapshots::fold(conn, append.run).await?,
+            None => snapshots::fold_and_mend(conn, append.run).await?,
         };
         let (fold, entries) = extend(conn, context, before, append, &mut gseq).await?;
         last = Some((append.run, fold.run.head, fold.hash));
@@ -176,6 +176,12 @@ async fn follow(
         at: context.now.max(fold.run.last_at),
         event: event.clone(),
     };
+    // The fold forgets a review once it is used; its row does not.
+    if let Event::ReviewRequested { review } = event
+        && reviews::get(conn, review.id).await?.is_some()
+    {
+        return Err(AppendError::Repeated(review.id));
+    }
     let message = fold.run.message_of(event);
     fold.run.apply(&entry)?;
     let place = Place {

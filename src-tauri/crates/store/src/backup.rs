@@ -242,7 +242,11 @@ async fn unpack(conn: &mut SqliteConnection, home: &Path) -> Result<(), BackupEr
     }
     sqlx::query("UPDATE meta SET value = ? WHERE name = 'store_id'")
         .bind(uuid::Uuid::new_v4().to_string())
-        .execute(conn)
+        .execute(&mut *conn)
+        .await?;
+    // A backup is one file without a log; a store has one.
+    sqlx::query("PRAGMA journal_mode = WAL")
+        .fetch_all(conn)
         .await?;
     Ok(())
 }

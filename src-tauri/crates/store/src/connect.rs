@@ -47,11 +47,18 @@ pub(crate) async fn writer(file: &Path) -> Result<SqliteConnection, sqlx::Error>
     } else {
         SqliteSynchronous::Full
     };
-    let mut options = options(file)
-        .create_if_missing(true)
-        .page_size(8192)
-        .auto_vacuum(SqliteAutoVacuum::Incremental)
-        .journal_mode(SqliteJournalMode::Wal)
+    let is_new = file.metadata().map_or(true, |m| m.len() == 0);
+    let mut options = options(file);
+    if is_new {
+        // Kept in the file. Setting them writes its first page, and a file that may
+        // turn out to be damaged is not written before it is checked.
+        options = options
+            .create_if_missing(true)
+            .page_size(8192)
+            .auto_vacuum(SqliteAutoVacuum::Incremental)
+            .journal_mode(SqliteJournalMode::Wal);
+    }
+    options = options
         .synchronous(synchronous)
         .pragma("wal_autocheckpoint", "1000")
         .pragma("journal_size_limit", JOURNAL_LIMIT);

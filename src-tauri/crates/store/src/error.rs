@@ -1,6 +1,6 @@
 //! What can go wrong, by what the caller can do about it.
 
-use domain::{BlobRef, Illegal, RunId};
+use domain::{BlobRef, Illegal, ReviewId, RunId};
 
 /// Why the store could not be opened. The daemon then starts in maintenance mode.
 #[derive(Debug, thiserror::Error)]
@@ -132,6 +132,12 @@ pub enum AppendError {
     /// An event refers to content that is not stored.
     #[error("the content {0} is not stored")]
     MissingBlob(BlobRef),
+    /// A review's id was used before; every review has one of its own.
+    #[error("review {0} was requested before")]
+    Repeated(ReviewId),
+    /// What is recorded of this run cannot be trusted, so nothing may follow it.
+    #[error("the run is damaged: {0}")]
+    Damaged(String),
     /// See [`WriteError`].
     #[error(transparent)]
     Write(#[from] WriteError),
@@ -166,6 +172,9 @@ pub enum ReadError {
     /// There is no such content.
     #[error("the content {0} is not stored")]
     NoBlob(BlobRef),
+    /// No space is left for what reading needs.
+    #[error("the disk is full")]
+    DiskFull,
     /// It could not be read now.
     #[error("the store could not be read: {0}")]
     Failed(String),
@@ -204,6 +213,8 @@ impl From<sqlx::Error> for ReadError {
     fn from(error: sqlx::Error) -> Self {
         if is_corrupt(&error) {
             Self::Damaged(error.to_string())
+        } else if is_full(&error) {
+            Self::DiskFull
         } else {
             Self::Failed(error.to_string())
         }
@@ -299,6 +310,11 @@ impl From<sqlx::Error> for AppendError {
 
 impl From<ReadError> for AppendError {
     fn from(error: ReadError) -> Self {
-        Self::Write(WriteError::Failed(error.to_string()))
+        match error {
+            ReadError::Damaged(why) => Self::Damaged(why),
+            ReadError::NoBlob(name) => Self::MissingBlob(name),
+            ReadError::DiskFull => Self::Write(WriteError::DiskFull),
+            ReadError::Failed(why) => Self::Write(WriteError::Failed(why)),
+        }
     }
 }

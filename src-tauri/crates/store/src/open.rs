@@ -14,7 +14,7 @@ use crate::chain::START;
 use crate::error::{OpenError, ReadError};
 use crate::store::{Inner, Store, StoreConfig};
 use crate::writer::Writer;
-use crate::{backup, connect, journal, runs};
+use crate::{backup, connect, journal, orphans, runs};
 
 /// Every format this binary can bring a store to.
 pub(crate) static MIGRATIONS: Migrator = sqlx::migrate!("../../../migrations");
@@ -51,21 +51,20 @@ pub(crate) async fn open(config: StoreConfig) -> Result<Store, OpenError> {
     }
     let db = |e: sqlx::Error| OpenError::from_db(&e);
     let mut conn = connect::writer(&file).await.map_err(db)?;
-    connect::check_version(&mut conn).await?;
-    migrate(&mut conn, &home, existed).await?;
-    connect::check_settings(&mut conn).await?;
-    if existed {
-        check_pages(&mut conn, &file).await?;
-    }
-    let id = store_id(&mut conn, existed).await?;
-    let home_id = read_id(&mut conn, "home_id")
-        .await
-        .map_err(db)?
-        .unwrap_or(id);
-    let gseq = check_anchor(&mut conn, id, anchored).await?;
-    check_tails(&mut conn).await?;
-    let epoch = next_epoch(&mut conn).await.map_err(db)?;
-    let anchor = Anchor::open(&home).map_err(|e| OpenError::from_io(&e))?;
+    let Taken {
+        id,
+        home_id,
+        epoch,
+        gseq,
+        anchor,
+    } = match take(&mut conn, &home, existed, anchored).await {
+        Ok(taken) => taken,
+        Err(error) => {
+            // Until it is closed it may still write, and a refused store must rest.
+            let _ = conn.close().await;
+            return Err(error);
+        }
+    };
     let (jobs, queue) = mpsc::channel(QUEUE);
     let (moved, moved_to) = watch::channel(gseq);
     let (broken, broke) = watch::channel(None);
@@ -96,6 +95,46 @@ pub(crate) async fn open(config: StoreConfig) -> Result<Store, OpenError> {
     };
     Ok(Store {
         inner: Arc::new(inner),
+    })
+}
+
+/// What is known of a home once it is ours to write.
+struct Taken {
+    id: Uuid,
+    home_id: Uuid,
+    epoch: i64,
+    gseq: u64,
+    anchor: Anchor,
+}
+
+async fn take(
+    conn: &mut SqliteConnection,
+    home: &Path,
+    existed: bool,
+    anchored: Found,
+) -> Result<Taken, OpenError> {
+    let db = |e: sqlx::Error| OpenError::from_db(&e);
+    connect::check_version(conn).await?;
+    migrate(conn, home, existed).await?;
+    connect::check_settings(conn).await?;
+    if existed {
+        check_pages(conn, &connect::db_path(home)).await?;
+    }
+    let id = store_id(conn, existed).await?;
+    let home_id = read_id(conn, "home_id").await.map_err(db)?.unwrap_or(id);
+    let gseq = check_anchor(conn, id, anchored).await?;
+    check_tails(conn).await?;
+    let epoch = next_epoch(conn).await.map_err(db)?;
+    let orphans = orphans::remove(conn, home, epoch).await;
+    if orphans > 0 {
+        tracing::info!(orphans, "removed content files that no event names");
+    }
+    Ok(Taken {
+        id,
+        home_id,
+        epoch,
+        gseq,
+        anchor: Anchor::open(home).map_err(|e| OpenError::from_io(&e))?,
     })
 }
 

@@ -29,7 +29,7 @@ pub(crate) struct Fold {
 pub(crate) async fn write(conn: &mut SqliteConnection, fold: &Fold) -> Result<(), sqlx::Error> {
     let json = serde_json::to_vec(&fold.run).expect("a fold has string keys only");
     let packed = zstd::bulk::compress(&json, 3).map_err(sqlx::Error::Io)?;
-    sqlx::query("INSERT INTO snapshot (run, seq, sum, data) VALUES (?, ?, ?, ?)")
+    sqlx::query("INSERT OR REPLACE INTO snapshot (run, seq, sum, data) VALUES (?, ?, ?, ?)")
         .bind(fold.key)
         .bind(fold.run.head as i64)
         .bind(&blake3::hash(&json).as_bytes()[..])
@@ -74,6 +74,35 @@ fn parse(seq: u64, sum: &[u8], data: &[u8]) -> Option<Run> {
     serde_json::from_slice::<Run>(&json)
         .ok()
         .filter(|run| run.head == seq)
+}
+
+/// Folds a run that is about to go on. A snapshot that does not verify has cost
+/// nothing but time; it is said aloud and replaced by one of the fold.
+pub(crate) async fn fold_and_mend(
+    conn: &mut SqliteConnection,
+    run: RunId,
+) -> Result<Option<Fold>, ReadError> {
+    let Some(fold) = fold(conn, run).await? else {
+        return Ok(None);
+    };
+    let bad: Vec<u64> = all(conn, fold.key)
+        .await?
+        .into_iter()
+        .filter_map(|(seq, snapshot)| snapshot.is_none().then_some(seq))
+        .collect();
+    if bad.is_empty() {
+        return Ok(Some(fold));
+    }
+    tracing::error!(%run, ?bad, "damaged snapshots were passed over; the journal is sound, and a new one is made from it");
+    for seq in bad {
+        sqlx::query("DELETE FROM snapshot WHERE run = ? AND seq = ?")
+            .bind(fold.key)
+            .bind(seq as i64)
+            .execute(&mut *conn)
+            .await?;
+    }
+    write(conn, &fold).await?;
+    Ok(Some(fold))
 }
 
 /// Folds a run: its newest sound snapshot, then the events after it, verified.

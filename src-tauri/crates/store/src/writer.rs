@@ -19,6 +19,12 @@ use crate::store::{Broken, Cache};
 /// Requests recorded in one commit, at most.
 const BATCH: usize = 256;
 
+/// How long nothing must have been asked before pages are given back.
+const IDLE: Duration = Duration::from_secs(2);
+
+/// Unused pages given back at a time (512 KB), so that nobody waits behind it.
+const SLICE: i64 = 64;
+
 /// How old the durable anchor may be while there is work.
 const ANCHOR_EVERY: Duration = Duration::from_secs(1);
 
@@ -76,6 +82,7 @@ impl Writer {
     /// Writes until every handle is gone or it is told to close.
     pub(crate) async fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
         let mut synced = tokio::time::Instant::now();
+        let mut untidy = true;
         loop {
             let job = if self.anchor.is_dirty() {
                 match tokio::time::timeout_at(synced + ANCHOR_EVERY, jobs.recv()).await {
@@ -86,10 +93,19 @@ impl Writer {
                         continue;
                     }
                 }
+            } else if untidy {
+                match tokio::time::timeout(IDLE, jobs.recv()).await {
+                    Ok(job) => job,
+                    Err(_) => {
+                        untidy = self.give_back().await;
+                        continue;
+                    }
+                }
             } else {
                 jobs.recv().await
             };
             let Some(job) = job else { break };
+            untidy = true;
             let mut batch = vec![job];
             while batch.len() < BATCH {
                 let Ok(job) = jobs.try_recv() else { break };
@@ -107,6 +123,37 @@ impl Writer {
             }
         }
         self.finish().await;
+    }
+
+    /// Gives a slice of unused pages back to the disk. Returns whether there are more.
+    async fn give_back(&mut self) -> bool {
+        let unused: Result<i64, _> = sqlx::query_scalar("PRAGMA freelist_count")
+            .fetch_one(&mut self.conn)
+            .await;
+        let unused = unused.unwrap_or(0);
+        if unused < SLICE {
+            return false;
+        }
+        let done = match self.begin().await {
+            Ok(()) => {
+                let vacuumed = sqlx::query("PRAGMA incremental_vacuum(64)")
+                    .fetch_all(&mut self.conn)
+                    .await;
+                match vacuumed {
+                    Ok(_) => self.commit().await,
+                    Err(error) => Err(error.into()),
+                }
+            }
+            Err(error) => Err(error),
+        };
+        if let Err(error) = &done {
+            if !matches!(error, WriteError::Broken(_)) {
+                let _ = sqlx::query("ROLLBACK").execute(&mut self.conn).await;
+            }
+            tracing::warn!(%error, "unused pages could not be given back");
+            self.note_failure(error);
+        }
+        done.is_ok() && unused >= 2 * SLICE
     }
 
     /// Leaves a short journal file and a durable anchor behind.

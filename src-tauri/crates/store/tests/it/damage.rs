@@ -12,7 +12,7 @@ use store::{AppendError, OpenError, OwnedBy, Ownership, ReadError, Store, WriteE
 
 use crate::home::{FRAME, charge, config, finished, intent, open, started, started_op};
 
-fn noise(seed: u8, len: usize) -> Bytes {
+pub(crate) fn noise(seed: u8, len: usize) -> Bytes {
     let mut bytes = vec![0; len];
     blake3::Hasher::new()
         .update(&[seed])
@@ -21,7 +21,7 @@ fn noise(seed: u8, len: usize) -> Bytes {
     Bytes::from(bytes)
 }
 
-async fn say(store: &Store, run: RunId, bytes: Bytes) -> Result<(), AppendError> {
+pub(crate) async fn say(store: &Store, run: RunId, bytes: Bytes) -> Result<(), AppendError> {
     let event = Event::MessageAdded {
         origin: MessageOrigin::User,
         text: BlobRef::of(&bytes),
@@ -32,7 +32,7 @@ async fn say(store: &Store, run: RunId, bytes: Bytes) -> Result<(), AppendError>
         .map(|_| ())
 }
 
-fn flip(file: &Path, at: u64) {
+pub(crate) fn flip(file: &Path, at: u64) {
     let file = std::fs::OpenOptions::new()
         .read(true)
         .write(true)
@@ -43,7 +43,7 @@ fn flip(file: &Path, at: u64) {
     file.write_all_at(&[byte[0] ^ 0x10], at).unwrap();
 }
 
-async fn sql(home: &Path, statements: &[&'static str]) {
+pub(crate) async fn sql(home: &Path, statements: &[&'static str]) {
     let options = SqliteConnectOptions::new().filename(home.join("state.db"));
     let mut conn = options.connect().await.unwrap();
     for statement in statements {
@@ -52,7 +52,7 @@ async fn sql(home: &Path, statements: &[&'static str]) {
     sqlx::Connection::close(conn).await.unwrap();
 }
 
-async fn home_with_a_run() -> (tempfile::TempDir, RunId) {
+pub(crate) async fn home_with_a_run() -> (tempfile::TempDir, RunId) {
     let home = tempfile::tempdir().unwrap();
     let store = open(home.path()).await;
     let run = started(&store).await;
@@ -75,7 +75,7 @@ async fn home_with_a_run() -> (tempfile::TempDir, RunId) {
     (home, run)
 }
 
-async fn failed(home: &Path) -> Vec<&'static str> {
+pub(crate) async fn failed(home: &Path) -> Vec<&'static str> {
     let report = store::doctor(home).await;
     report
         .checks

@@ -6,4 +6,7 @@ mod crash;
 mod damage;
 mod growth;
 mod home;
+mod journals;
 mod recording;
+mod sabotage;
+mod upkeep;

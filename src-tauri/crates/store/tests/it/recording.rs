@@ -1,7 +1,10 @@
 //! What is recorded, what is refused, and what is read back.
 
 use bytes::Bytes;
-use domain::{BlobRef, Event, OpId, OpKind, OpState, RunState};
+use domain::{
+    BlobRef, Choice, Event, OpId, OpKind, OpState, Review, ReviewId, ReviewKind, ReviewState,
+    RunState, Timestamp,
+};
 use store::{Append, AppendError, Store, WriteError};
 
 use crate::home::{FRAME, charge, finished, intent, open, run_id, started, started_op};
@@ -134,4 +137,51 @@ async fn a_superseded_owner_cannot_write_and_says_so() {
             .step,
         1
     );
+}
+
+#[tokio::test]
+async fn a_review_is_requested_once() {
+    let home = tempfile::tempdir().unwrap();
+    let store = open(home.path()).await;
+    let (run, other) = (started(&store).await, started(&store).await);
+    let id = ReviewId(uuid::Uuid::new_v4());
+    let ask = || Event::ReviewRequested {
+        review: Box::new(question(run, id)),
+    };
+    let withdraw = Event::ReviewWithdrawn {
+        review: id,
+        why: "over".to_owned(),
+    };
+    store
+        .append(run, None, vec![ask(), withdraw], Vec::new())
+        .await
+        .unwrap();
+    let step = store.append(
+        other,
+        None,
+        vec![Event::StepStarted { step: 1 }],
+        Vec::new(),
+    );
+    let (refused, recorded) = tokio::join!(store.append(run, None, vec![ask()], Vec::new()), step);
+    assert!(matches!(refused, Err(AppendError::Repeated(found)) if found == id));
+    recorded.unwrap();
+}
+
+fn question(run: domain::RunId, id: ReviewId) -> Review {
+    Review {
+        id,
+        run,
+        op: None,
+        kind: ReviewKind::Question,
+        title: "which one?".to_owned(),
+        why: String::new(),
+        detail: String::new(),
+        detail_blob: None,
+        choices: vec![Choice::new("this", "This", "")],
+        digest: None,
+        subject: None,
+        requested_at: Timestamp(0),
+        snoozed_until: None,
+        state: ReviewState::Open,
+    }
 }
