@@ -101,7 +101,11 @@ impl EventRow {
         let hash_of = |column: &str| -> Result<Hash, ReadError> {
             to_hash(row.try_get(column)?).ok_or_else(|| damaged(column))
         };
-        let (prev, hash) = (hash_of("prev_hash")?, hash_of("hash")?);
+        let prev = row
+            .try_get::<Option<&[u8]>, _>("prev_hash")?
+            .and_then(to_hash);
+        let prev = prev.ok_or_else(|| damaged("predecessor"))?;
+        let hash = hash_of("hash")?;
         let kind: String = row.try_get("kind")?;
         let kind = match kind.parse() {
             Ok(code) => codes::word(codes::EVENTS, code)?.to_owned(),

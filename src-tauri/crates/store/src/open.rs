@@ -50,6 +50,9 @@ pub(crate) async fn open(config: StoreConfig) -> Result<Store, OpenError> {
         });
     }
     let db = |e: sqlx::Error| OpenError::from_db(&e);
+    if existed {
+        look(&home, anchored).await?;
+    }
     let mut conn = connect::writer(&file).await.map_err(db)?;
     let Taken {
         id,
@@ -98,6 +101,33 @@ pub(crate) async fn open(config: StoreConfig) -> Result<Store, OpenError> {
     })
 }
 
+/// Looks for damage through a connection that cannot write. One that can would, as
+/// it closes, merge the log into the file and delete it, and with a damaged log
+/// what could still be read from it.
+async fn look(home: &Path, anchored: Found) -> Result<(), OpenError> {
+    let db = |e: sqlx::Error| OpenError::from_db(&e);
+    let file = connect::db_path(home);
+    let mut conn = connect::reader(&file).await.map_err(db)?;
+    let looked = async {
+        let found = version_of(&mut conn).await.map_err(db)?;
+        let known = known_version();
+        if found > known {
+            return Err(OpenError::NewerSchema { found, known });
+        }
+        check_pages(&mut conn, &file).await?;
+        if found == known
+            && let Some(id) = read_store_id(&mut conn).await.map_err(db)?
+        {
+            check_anchor(&mut conn, id, anchored).await?;
+            check_tails(&mut conn).await?;
+        }
+        Ok(())
+    }
+    .await;
+    let _ = conn.close().await;
+    looked
+}
+
 /// What is known of a home once it is ours to write.
 struct Taken {
     id: Uuid,
@@ -117,9 +147,6 @@ async fn take(
     connect::check_version(conn).await?;
     migrate(conn, home, existed).await?;
     connect::check_settings(conn).await?;
-    if existed {
-        check_pages(conn, &connect::db_path(home)).await?;
-    }
     let id = store_id(conn, existed).await?;
     let home_id = read_id(conn, "home_id").await.map_err(db)?.unwrap_or(id);
     let gseq = check_anchor(conn, id, anchored).await?;

@@ -9,4 +9,5 @@ mod home;
 mod journals;
 mod recording;
 mod sabotage;
+mod shown;
 mod upkeep;
