@@ -25,7 +25,13 @@ pub(crate) enum Affordable {
     /// It is.
     Yes(Reserve),
     /// It was not, a person was asked and answered: the run as it is now.
-    Asked(Run),
+    Asked(Box<Run>),
+}
+
+impl Affordable {
+    fn asked(run: Run) -> Self {
+        Self::Asked(Box::new(run))
+    }
 }
 
 impl Worker {
@@ -98,7 +104,7 @@ impl Worker {
                     run.spent.unsettled,
                     full
                 );
-                Ok(Affordable::Asked(
+                Ok(Affordable::asked(
                     self.ask_for_budget(BudgetLimit::Cost, detail).await?,
                 ))
             }
@@ -118,7 +124,7 @@ impl Worker {
             }));
         }
         let review = asks::unpriced(run, &call.model, self.core.now());
-        Ok(Affordable::Asked(
+        Ok(Affordable::asked(
             self.ask_budget_review(review, "the price of the model is not known")
                 .await?,
         ))

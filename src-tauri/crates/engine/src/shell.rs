@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use agents::tools::{self, Tool, ToolResult};
 use domain::{Event, Op, Run, RunId};
-use keeper::{Adoption, Exit, Keeper, SpawnError, Spec};
+use keeper::{AdoptError, Adoption, Exit, Keeper, SpawnError, Spec};
 use workspace::Workspace;
 
 use crate::core::Core;
@@ -158,7 +158,9 @@ impl Worker {
                 let result = self.core.command_result(&name, &exit).await;
                 self.finish_with(op, result, Some(exit_words(&exit))).await
             }
-            Ok(Adoption::NeverStarted) => self.core.never_started(&self.journal, op).await,
+            Ok(Adoption::NeverStarted) | Err(AdoptError::NoKeeper(_)) => {
+                self.core.never_started(&self.journal, op).await
+            }
             Ok(Adoption::Lost(evidence)) => {
                 self.core
                     .settle(

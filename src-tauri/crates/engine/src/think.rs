@@ -47,7 +47,7 @@ impl Worker {
             }
             let affordable = match self.afford(&run, &call).await? {
                 Affordable::Yes(affordable) => affordable,
-                Affordable::Asked(run) => return Ok(run),
+                Affordable::Asked(run) => return Ok(*run),
             };
             let Some((key, fingerprint)) = self.credential(&run, &call.backend).await? else {
                 return self.journal.load().await;
