@@ -4,7 +4,7 @@
 //!
 //! [`main`] and [`run`] are the keeper process: synchronous, a few hundred KiB of
 //! its own memory. [`spawn`], [`adopt`] and [`Keeper`] are the daemon's side of it,
-//! on tokio. [`reap`], [`descends_from_keeper`] and [`collect_garbage`] look at
+//! on tokio. [`reap`], [`place_of`] and [`collect_garbage`] look at
 //! keepers from outside.
 //!
 //! What holds: nothing a child started outlives its keeper's exit record; a keeper
@@ -34,7 +34,7 @@ pub use output::{Output, tail};
 pub use processes::ProcessId;
 pub use record::{Ending, Exit, StartFailure, StartFailureKind, State, StopCause, StreamEnd};
 pub use spec::{MARKER, Orphan, SOCKET_PATH_MAX, Spec, Stdin, Streams};
-pub use sweep::{Reaped, Stray, collect_garbage, descends_from_keeper, keepers, reap};
+pub use sweep::{Place, Reaped, Stray, collect_garbage, keepers, place_of, reap};
 pub use wire::{Activity, Progress, Refusal, Signal, Stream};
 
 /// How much of the end of a stream is kept when its spool is full.

@@ -165,10 +165,25 @@ fn kill_until_gone(suspects: &[Suspect<'_>]) -> (Found, Found) {
     }
 }
 
+/// Where a process is, seen from the keepers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Inside something a keeper keeps.
+    Inside,
+    /// Looked at up to the first process, and no keeper was met.
+    Outside,
+    /// It, or a process it comes from, ended before it could be looked at.
+    Unknown,
+}
+
+/// How often a line of ancestors is followed again after it was cut: a process whose
+/// parent ends gets another one, which may be a keeper.
+const FOLLOWED: usize = 5;
+
 /// Whether `pid` is inside something a keeper below `root` keeps: an ancestor (or
 /// itself) is such a keeper or its child, or carries its mark. What cannot be
 /// looked at counts as inside only by its ancestors.
-pub fn descends_from_keeper(pid: u32, root: &Path) -> bool {
+pub fn place_of(pid: u32, root: &Path) -> Place {
     let (mut ids, mut members) = (HashSet::new(), HashSet::new());
     for dir in keepers(root) {
         if let Ok(Some(spec)) = record::read::<Spec>(&dir.join(SPEC)) {
@@ -179,18 +194,34 @@ pub fn descends_from_keeper(pid: u32, root: &Path) -> bool {
             members.extend(state.child);
         }
     }
+    let known = |stat: &processes::Stat| {
+        members.contains(&stat.id)
+            || processes::marker(stat.id.pid).is_some_and(|id| ids.contains(&id))
+    };
+    // Number 0 stands for a process in a namespace that cannot be seen from here.
+    if pid == 0 {
+        return Place::Unknown;
+    }
+    let places = (0..FOLLOWED).map(|_| follow(pid, &known));
+    places
+        .into_iter()
+        .find(|place| *place != Place::Unknown)
+        .unwrap_or(Place::Unknown)
+}
+
+/// Follows a process's ancestors up to the first of all.
+fn follow(pid: u32, known: &dyn Fn(&processes::Stat) -> bool) -> Place {
     let (mut current, mut seen) = (pid, HashSet::new());
     while current > 1 && seen.insert(current) {
         let Some(stat) = processes::stat(current) else {
-            return false;
+            return Place::Unknown;
         };
-        let marked = processes::marker(current).is_some_and(|id| ids.contains(&id));
-        if marked || members.contains(&stat.id) {
-            return true;
+        if known(&stat) {
+            return Place::Inside;
         }
         current = stat.parent;
     }
-    false
+    Place::Outside
 }
 
 /// Removes a keeper's folder and socket.

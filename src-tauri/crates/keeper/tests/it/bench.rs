@@ -27,7 +27,7 @@ impl Bench {
     pub(crate) fn new() -> Self {
         Self {
             root: tempfile::tempdir().unwrap(),
-            mark: uuid::Uuid::now_v7(),
+            mark: uuid::Uuid::new_v4(),
         }
     }
 

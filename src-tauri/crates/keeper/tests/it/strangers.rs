@@ -5,6 +5,8 @@ use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 
+use keeper::Place;
+
 use crate::bench::{Bench, await_output, finish, pids_in};
 
 #[tokio::test]
@@ -17,17 +19,22 @@ async fn what_runs_inside_is_recognised() {
     let keeper = bench.spawn(&bench.shell("k", script)).await;
     await_output(&keeper, "ready").await;
     for process in pids_in(&bench.file("pids"), 3) {
-        assert!(keeper::descends_from_keeper(process.pid, bench.root.path()));
+        let place = keeper::place_of(process.pid, bench.root.path());
+        assert_eq!(place, Place::Inside);
         let elsewhere = Bench::new();
-        assert!(!keeper::descends_from_keeper(
-            process.pid,
-            elsewhere.root.path()
-        ));
+        let place = keeper::place_of(process.pid, elsewhere.root.path());
+        assert_eq!(place, Place::Outside);
     }
-    assert!(!keeper::descends_from_keeper(
-        std::process::id(),
-        bench.root.path()
-    ));
+    let me = std::process::id();
+    assert_eq!(keeper::place_of(me, bench.root.path()), Place::Outside);
+    // One that ended before anybody looked, and one that cannot be seen.
+    let mut gone = std::process::Command::new("true").spawn().unwrap();
+    gone.wait().unwrap();
+    assert_eq!(
+        keeper::place_of(gone.id(), bench.root.path()),
+        Place::Unknown
+    );
+    assert_eq!(keeper::place_of(0, bench.root.path()), Place::Unknown);
     keeper.kill_tree().await.unwrap();
 }
 
