@@ -82,7 +82,6 @@ pub(crate) enum Command {
     /// Put a copy in the place of the stored state
     Restore(RestoreArgs),
     /// The offline tour, in its own throwaway home
-    #[command(hide = !crate::rehearse::FILLED)]
     Rehearse(RehearseArgs),
     /// Print completions for a shell
     Completions(CompletionsArgs),

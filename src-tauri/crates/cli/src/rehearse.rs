@@ -20,9 +20,6 @@ use crate::failure::Failure;
 use crate::print::Look;
 use stage::Stage;
 
-/// Whether there is a tour in this build; while false the command is hidden.
-pub(crate) const FILLED: bool = true;
-
 /// Exit code of a tour that was ended from outside (DESIGN §6: cancelled).
 const ENDED: u8 = 8;
 
