@@ -8,7 +8,7 @@ use domain::{Event, FailCause, InterruptCause, Op, OpError, OpErrorKind, OpKind,
 
 use crate::host::RunHost;
 use crate::journal::{Batch, Halt};
-use crate::shell::keeper_name;
+use crate::shell::{keeper_dir_name, keeper_name};
 use crate::think::Call;
 use crate::worker::Worker;
 
@@ -55,8 +55,10 @@ impl Worker {
         match call.driver.turn(request, &host).await {
             Ok(turn) => {
                 self.close_agent_calls(&op).await?;
-                self.record_answer(&self.journal.load().await?, &op, &call, turn)
-                    .await
+                let run = self.journal.load().await?;
+                let run = self.record_answer(&run, &op, &call, turn).await?;
+                self.core.collect_keeper(&keeper_dir_name(&op));
+                Ok(run)
             }
             Err(error) => self.agent_failed(&op, &call, error).await,
         }

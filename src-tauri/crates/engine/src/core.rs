@@ -114,6 +114,12 @@ impl Engine {
         self.core.slots.usage()
     }
 
+    /// Returns as soon as any run works. Sleeps until then.
+    pub async fn until_working(&self) {
+        // It ends with the engine, which the caller has.
+        let _ = self.core.slots.any_taken().wait_for(|any| *any).await;
+    }
+
     /// The limiter's view of each credential.
     pub fn limiter(&self) -> &Limiter {
         &self.core.parts.limiter

@@ -23,6 +23,7 @@ mod gate;
 mod host;
 mod ids;
 mod journal;
+mod leftovers;
 mod ops;
 mod policy;
 mod recovery;

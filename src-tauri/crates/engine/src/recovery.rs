@@ -66,6 +66,7 @@ impl Engine {
                 None => recovered.left.push(id),
             }
         }
+        core.collect_leftovers().await.map_err(|e| e.to_string())?;
         Ok(recovered)
     }
 }

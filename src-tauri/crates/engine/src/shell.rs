@@ -123,6 +123,7 @@ impl Worker {
                 let result = self.core.command_result(name, &exit).await;
                 self.finish_with(op, result, Some(exit_words(&exit)))
                     .await?;
+                self.core.collect_keeper(name);
                 Ok(())
             }
             Waited::Lost(evidence) => self.core.settle(&self.journal, run, op, &evidence).await,
@@ -156,7 +157,10 @@ impl Worker {
             Ok(Adoption::Alive(keeper)) => self.await_command(run, op, &name, keeper).await,
             Ok(Adoption::Exited(exit)) => {
                 let result = self.core.command_result(&name, &exit).await;
-                self.finish_with(op, result, Some(exit_words(&exit))).await
+                self.finish_with(op, result, Some(exit_words(&exit)))
+                    .await?;
+                self.core.collect_keeper(&name);
+                Ok(())
             }
             Ok(Adoption::NeverStarted) | Err(AdoptError::NoKeeper(_)) => {
                 self.core.never_started(&self.journal, op).await

@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 /// The shared set of slots.
 #[derive(Clone)]
@@ -18,6 +18,26 @@ struct Inner {
     total: usize,
     arrivals: u64,
     waiting: BTreeMap<(Reverse<i32>, u64), oneshot::Sender<Slot>>,
+    /// Whether any is taken, for those who look after what works.
+    any_taken: watch::Sender<bool>,
+}
+
+impl Inner {
+    fn take(&mut self) {
+        self.free -= 1;
+        self.tell();
+    }
+
+    fn give_back(&mut self) {
+        self.free += 1;
+        self.tell();
+    }
+
+    fn tell(&self) {
+        let any = self.free < self.total;
+        self.any_taken
+            .send_if_modified(|before| std::mem::replace(before, any) != any);
+    }
 }
 
 /// The right to work. Given back when dropped.
@@ -33,6 +53,7 @@ impl Slots {
                 total,
                 arrivals: 0,
                 waiting: BTreeMap::new(),
+                any_taken: watch::Sender::new(false),
             })),
         }
     }
@@ -43,7 +64,7 @@ impl Slots {
         if inner.free == 0 || !inner.waiting.is_empty() {
             return None;
         }
-        inner.free -= 1;
+        inner.take();
         Some(Slot {
             slots: Some(self.clone()),
         })
@@ -75,6 +96,11 @@ impl Slots {
         (inner.total, inner.total - inner.free)
     }
 
+    /// Whether any slot is taken, and when that changes.
+    pub(crate) fn any_taken(&self) -> watch::Receiver<bool> {
+        self.lock().any_taken.subscribe()
+    }
+
     /// Whether anybody waits for a slot.
     pub(crate) fn contended(&self) -> bool {
         self.lock()
@@ -93,7 +119,7 @@ impl Slots {
                 let Some((_, sender)) = inner.waiting.pop_first() else {
                     return;
                 };
-                inner.free -= 1;
+                inner.take();
                 sender
             };
             // Sent outside the lock: a slot that nobody takes is dropped here, which gives it back.
@@ -101,7 +127,7 @@ impl Slots {
                 slots: Some(self.clone()),
             }) {
                 unwanted.slots = None;
-                self.lock().free += 1;
+                self.lock().give_back();
             }
         }
     }
@@ -116,7 +142,7 @@ impl Slots {
 impl Drop for Slot {
     fn drop(&mut self) {
         if let Some(slots) = self.slots.take() {
-            slots.lock().free += 1;
+            slots.lock().give_back();
             slots.hand_out();
         }
     }
@@ -161,6 +187,7 @@ mod tests {
         drop(gone);
         drop(held);
         assert_eq!(slots.usage(), (1, 0));
+        assert!(!*slots.any_taken().borrow());
         assert!(slots.try_acquire().is_some());
     }
 }

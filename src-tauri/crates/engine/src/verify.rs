@@ -157,7 +157,9 @@ impl Worker {
         match waited {
             Waited::Exited(exit) => {
                 let result = self.core.command_result(&name, &exit).await;
-                self.end_verify(op, result).await
+                let verdict = self.end_verify(op, result).await?;
+                self.core.collect_keeper(&name);
+                Ok(verdict)
             }
             Waited::Lost(why) => Err(Halt::Superseded(why)),
             Waited::Left | Waited::Killed => Err(Halt::Stopped),

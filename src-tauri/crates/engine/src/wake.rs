@@ -17,10 +17,14 @@ const SLEPT_MS: i64 = 10_000;
 impl Engine {
     /// Watches for sleep and clock jumps until the engine leaves. The monotonic
     /// clock stands still while the machine is suspended, the wall clock does not.
-    /// While nothing works it wakes up for nothing.
+    /// While nothing works and no limit is waited for, it sleeps: no timer of ours runs.
     pub async fn watch_for_sleep(&self) {
         let core = &self.core;
         loop {
+            tokio::select! {
+                () = core.leaving.cancelled() => return,
+                () = self.until_timed() => {}
+            }
             let (wall, monotonic) = (core.now(), tokio::time::Instant::now());
             tokio::select! {
                 () = core.leaving.cancelled() => return,
@@ -47,6 +51,22 @@ impl Engine {
                     }
                 }
                 control.poke();
+            }
+        }
+    }
+    /// Returns as soon as a run works or waits for a limit to end.
+    async fn until_timed(&self) {
+        let mut limits = self.limiter().changes();
+        loop {
+            limits.borrow_and_update();
+            if !self.limiter().snapshot().pauses.is_empty() {
+                return;
+            }
+            tokio::select! {
+                () = self.until_working() => return,
+                changed = limits.changed() => if changed.is_err() {
+                    return self.until_working().await;
+                },
             }
         }
     }

@@ -1,0 +1,62 @@
+//! Keepers' folders whose work is recorded: what a command printed is in the
+//! journal then, redacted, and the raw spool goes.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::core::Core;
+use crate::shell::keeper_dir_name;
+
+/// A keeper ends a moment after it has told its child's end.
+const TRIES: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(250);
+
+impl Core {
+    /// Removes a keeper's folder; its operation's outcome is durable.
+    pub(crate) fn collect_keeper(self: &Arc<Self>, name: &str) {
+        let dir = self.keeper_dir(name);
+        self.tasks.spawn(remove(dir));
+    }
+
+    /// Removes the folders of all keepers that no open operation names: what a
+    /// crash left between an outcome's record and the folder's removal.
+    pub(crate) async fn collect_leftovers(self: &Arc<Self>) -> Result<(), store::ReadError> {
+        let mut needed = HashSet::new();
+        for row in self.store().unfinished_runs().await? {
+            if let Some(run) = self.store().load(row.id).await? {
+                needed.extend(run.open_ops.values().map(keeper_dir_name));
+            }
+        }
+        let root = self.parts.home.join("keepers");
+        let found = tokio::task::spawn_blocking(move || keeper::keepers(&root)).await;
+        for dir in found.unwrap_or_default() {
+            let name = dir
+                .file_name()
+                .map(|name| name.to_string_lossy().into_owned());
+            if name.is_some_and(|name| !needed.contains(&name)) {
+                self.tasks.spawn(remove(dir));
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn remove(dir: PathBuf) {
+    for _ in 0..TRIES {
+        let folder = dir.clone();
+        let removed = tokio::task::spawn_blocking(move || keeper::collect_garbage(&folder)).await;
+        match removed {
+            Ok(Err(error)) if error.kind() == std::io::ErrorKind::ResourceBusy => {
+                tokio::time::sleep(PAUSE).await;
+            }
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => {
+                tracing::warn!(dir = %dir.display(), %error, "a keeper's folder was not removed");
+                return;
+            }
+            Err(_) => return,
+        }
+    }
+}
