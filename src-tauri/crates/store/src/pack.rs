@@ -1,7 +1,10 @@
 //! Compression against fixed dictionaries: what a run says is said in small
 //! pieces, and a small piece alone has nothing to refer to.
 //!
-//! A dictionary is part of the format: never change one, add another.
+//! A dictionary is part of the format: never change one, add another. Both were made
+//! with `zstd --train`: `payload.dict` (8 KB) from made-up events of every common kind,
+//! `contents.dict` (32 KB) from this repository's own sources without this crate's,
+//! which the growth test says, and from made-up answers and tool outputs.
 
 use std::io;
 use std::sync::OnceLock;
