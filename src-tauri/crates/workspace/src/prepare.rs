@@ -366,11 +366,23 @@ fn whole(run_dir: &Path) -> Result<Option<Marker>, PrepareError> {
     }
 }
 
+/// How often a half-made workspace is tried to be removed, and how far apart.
+const REMOVALS: u32 = 20;
+const REMOVAL_SPACING: std::time::Duration = std::time::Duration::from_millis(100);
+
 fn fresh_folder(dir: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::DirBuilderExt as _;
     if dir.symlink_metadata().is_ok() {
         tracing::info!(dir = %dir.display(), "a workspace was left half-made; making it again");
-        removal::remove_tree(dir)?;
+        // A git orphaned by a killed daemon may still be writing into it.
+        let mut tries = 1;
+        while let Err(error) = removal::remove_tree(dir) {
+            if tries == REMOVALS {
+                return Err(error);
+            }
+            tries += 1;
+            std::thread::sleep(REMOVAL_SPACING);
+        }
     }
     std::fs::DirBuilder::new()
         .recursive(true)

@@ -158,6 +158,10 @@ impl SnapStore {
     /// Sets a ref of the store and makes it and all it needs durable: the
     /// objects were flushed by git, the names of their files are by this.
     pub(crate) async fn point(&self, name: &str, id: &str) -> Result<(), SnapshotError> {
+        // Moving the ref that HEAD names locks both.
+        for locked in [name, "HEAD"] {
+            self.await_lock(locked).await;
+        }
         self.git
             .run(self.call("update-ref").args([name, id]))
             .await?;

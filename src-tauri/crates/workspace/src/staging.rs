@@ -113,7 +113,7 @@ impl SnapStore {
 
     /// Brings the index up to the files. The caller holds `newest`.
     pub(crate) async fn stage(&self) -> Result<Staged, SnapshotError> {
-        self.await_index_lock().await;
+        self.await_lock("index").await;
         self.stand_up()
             .map_err(|e| SnapshotError::io(&self.work_tree, e))?;
         let noticed = match self.notice().await {
@@ -244,9 +244,9 @@ impl SnapStore {
     }
 
     /// A lock left by a git that was killed is removed; one that still works is
-    /// waited for.
-    async fn await_index_lock(&self) {
-        let lock = self.dir.join("index.lock");
+    /// waited for. `name` is what is locked, relative to the store.
+    pub(crate) async fn await_lock(&self, name: &str) {
+        let lock = self.dir.join(format!("{name}.lock"));
         let step = Duration::from_millis(50);
         let mut waited = Duration::ZERO;
         while lock.exists() && waited < LOCK_PATIENCE {
@@ -254,7 +254,7 @@ impl SnapStore {
             waited += step;
         }
         if waited >= LOCK_PATIENCE && std::fs::remove_file(&lock).is_ok() {
-            tracing::warn!(lock = %lock.display(), "removed the index lock of a git that was killed");
+            tracing::warn!(lock = %lock.display(), "removed the lock of a git that was killed");
         }
     }
 }

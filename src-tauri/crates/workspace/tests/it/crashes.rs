@@ -111,3 +111,16 @@ async fn killed_right_after_a_snapshot() {
     ws.restore(&found.id).await.unwrap();
     assert_eq!(read(ws.path(), "src/lib.rs"), "fn two() {}\n");
 }
+
+#[tokio::test]
+async fn locks_of_a_killed_git_do_not_stop_snapshots() {
+    let place = Place::repository();
+    let ws = place.clone().await;
+    let store = place.home.join(RUN).join("snap.git");
+    assert!(store.is_dir(), "{}", store.display());
+    for name in ["index", "HEAD", "refs/heads/snapshots"] {
+        std::fs::write(store.join(format!("{name}.lock")), "").unwrap();
+    }
+    write(ws.path(), "src/lib.rs", "fn four() {}\n");
+    assert_eq!(ws.snapshot("step").await.unwrap().changed, Changed::Yes);
+}
