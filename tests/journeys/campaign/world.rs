@@ -208,7 +208,17 @@ impl World {
                 RunState::Completed => completed += 1,
                 RunState::Interrupted => self.resume_if_left(run.id).await?,
                 RunState::Failed | RunState::Cancelled | RunState::Paused => {
-                    bail!("run {} is {}: {:?}", run.id, run.state, run.cause)
+                    let request = protocol::ShowRequest {
+                        run: run.id.to_string(),
+                    };
+                    let shown = self.client.show(request).await?;
+                    bail!(
+                        "run {} is {}: {:?} {:?}",
+                        run.id,
+                        run.state,
+                        shown.cause,
+                        shown.detail
+                    )
                 }
                 _ => drop(self.interrupted_since.remove(&run.id)),
             }
