@@ -23,6 +23,9 @@ const AT_ONCE: u32 = 25;
 /// Runs that are paused rather than done: what a start looks at more closely.
 const PAUSED: usize = 100;
 
+/// Runs recorded at once.
+const TOGETHER: usize = 4;
+
 /// Starts measured; before the first the page cache is dropped.
 const STARTS: usize = 7;
 
@@ -72,41 +75,52 @@ pub(crate) async fn measure(session: &mut Session) -> anyhow::Result<()> {
 /// Adds runs until the journal has so many events, and leaves none working.
 async fn fill(store: &Store, long: RunId, wanted: u64) -> anyhow::Result<u64> {
     eprintln!("   recording {wanted} events");
-    rest(store, long, Vec::new()).await?;
+    rest(store, long).await?;
     let prose = Prose::new(3)?;
     let mut made = 0;
     while store.last_gseq() < wanted {
-        let prose = prose.reseeded(made as u64);
-        let mut run = Conversation::begin(store, &prose, Sizes::SMALL).await?;
-        while run.steps() < STEPS && store.last_gseq() < wanted {
-            let mut several = Commit::default();
-            for _ in 0..AT_ONCE {
-                let whole = run.step().whole();
-                several.events.extend(whole.events);
-                several.blobs.extend(whole.blobs);
-            }
-            append(store, run.run, several).await?;
+        // Several at a time: one's contents are compressed while another is recorded.
+        let several = (made..made + TOGETHER).map(|n| {
+            let (store, prose) = (store.clone(), prose.reseeded(n as u64));
+            tokio::spawn(async move { fill_one(&store, prose, n, wanted).await })
+        });
+        for one in several.collect::<Vec<_>>() {
+            one.await??;
         }
-        made += 1;
-        if made > PAUSED {
-            let result = Bytes::from_static(b"It is mended.");
-            let done = Event::Completed {
-                result: BlobRef::of(&result),
-            };
-            store
-                .append(run.run, None, vec![done], vec![result])
-                .await?;
-        } else {
-            rest(store, run.run, Vec::new()).await?;
-        }
+        made += TOGETHER;
     }
     Ok(store.last_gseq())
 }
 
-async fn rest(store: &Store, run: RunId, mut before: Vec<Event>) -> anyhow::Result<()> {
-    before.push(Event::Paused {
+/// One run, paused or completed in the end.
+async fn fill_one(store: &Store, prose: Prose, n: usize, wanted: u64) -> anyhow::Result<()> {
+    let mut run = Conversation::begin(store, &prose, Sizes::SMALL).await?;
+    while run.steps() < STEPS && store.last_gseq() < wanted {
+        let mut several = Commit::default();
+        for _ in 0..AT_ONCE {
+            let whole = run.step().whole();
+            several.events.extend(whole.events);
+            several.blobs.extend(whole.blobs);
+        }
+        append(store, run.run, several).await?;
+    }
+    if n < PAUSED {
+        return rest(store, run.run).await;
+    }
+    let result = Bytes::from_static(b"It is mended.");
+    let done = Event::Completed {
+        result: BlobRef::of(&result),
+    };
+    store
+        .append(run.run, None, vec![done], vec![result])
+        .await?;
+    Ok(())
+}
+
+async fn rest(store: &Store, run: RunId) -> anyhow::Result<()> {
+    let paused = Event::Paused {
         by: "bench".to_owned(),
-    });
-    store.append(run, None, before, Vec::new()).await?;
+    };
+    store.append(run, None, vec![paused], Vec::new()).await?;
     Ok(())
 }
