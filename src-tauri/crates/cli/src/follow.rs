@@ -10,8 +10,8 @@ use protocol::{LogEntry, LogsRequest};
 pub(crate) enum Item {
     /// The next event.
     Entry(Box<LogEntry>),
-    /// Text streams in (its length in bytes); the event that ends it has it all.
-    Delta(#[allow(dead_code, reason = "no command shows pieces yet")] usize),
+    /// Text streams in; the event that ends it has it all.
+    Delta(String),
     /// Everything recorded so far has been yielded; from here on it waits.
     CaughtUp,
 }
@@ -68,7 +68,7 @@ impl Follower {
                 continue;
             }
             match self.stream.next().await? {
-                StreamItem::Delta(delta) => return Ok(Item::Delta(delta.text.len())),
+                StreamItem::Delta(delta) => return Ok(Item::Delta(delta.text)),
                 StreamItem::Resync => self.caught_up = false,
                 StreamItem::Event(frame) if frame.entry.seq <= self.seen => {}
                 StreamItem::Event(frame) if frame.entry.seq == self.seen + 1 => {

@@ -62,9 +62,30 @@ impl Printer {
         self.line(&text)
     }
 
+    /// Words on their way: on a terminal, one faint line that the next line replaces.
+    pub(crate) fn passing(&self, text: &str) -> Result<(), Failure> {
+        if !self.colour || self.json {
+            return Ok(());
+        }
+        let room = self.width.saturating_sub(4).max(10);
+        let words = safe(text).replace('\n', " ");
+        let skip = words.chars().count().saturating_sub(room);
+        let tail: String = words.chars().skip(skip).collect();
+        let mut out = std::io::stdout().lock();
+        write!(
+            out,
+            "\r\x1b[2K{}",
+            self.look(&format!("… {tail}"), Look::Faint)
+        )?;
+        Ok(out.flush()?)
+    }
+
     /// One line of words.
     pub(crate) fn line(&self, text: &str) -> Result<(), Failure> {
         let mut out = std::io::stdout().lock();
+        if self.colour && !self.json {
+            write!(out, "\r\x1b[2K")?;
+        }
         writeln!(out, "{}", text.trim_end_matches('\n'))?;
         Ok(out.flush()?)
     }

@@ -89,6 +89,11 @@ fn words(entry: &LogEntry) -> Option<(&'static str, Look, String)> {
         Event::OpSettled { op, settlement, .. } => {
             ("•", Look::Attention, settled(op.0, settlement))
         }
+        // The title above has the prompt's first line already.
+        Event::MessageAdded {
+            origin: domain::MessageOrigin::Prompt,
+            ..
+        } if said.trim().lines().count() < 2 => return None,
         Event::MessageAdded { origin, .. } => {
             ("»", Look::Bold, format!("{origin}: {}", clip(&said, 6)))
         }

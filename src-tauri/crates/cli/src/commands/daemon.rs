@@ -66,7 +66,7 @@ pub(super) async fn control(context: &Context, command: DaemonCommand) -> Result
     Ok(0)
 }
 
-async fn until_gone(client: &Client) -> Result<(), Failure> {
+pub(super) async fn until_gone(client: &Client) -> Result<(), Failure> {
     let gone = async {
         while client.version(VersionRequest {}).await.is_ok() {
             tokio::time::sleep(Duration::from_millis(25)).await;

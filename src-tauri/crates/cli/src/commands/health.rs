@@ -47,19 +47,24 @@ pub(super) async fn backup(context: &Context, args: BackupArgs) -> Result<u8, Fa
         .await?
         .backup(BackupRequest { file })
         .await?;
-    context
-        .print
-        .either(&made, || format!("{} ({} bytes)", made.file, made.bytes))?;
+    context.print.either(&made, || {
+        let warning = made.warning.as_deref().map(|w| format!("\nwarning: {w}"));
+        format!(
+            "{} ({} bytes){}",
+            made.file,
+            made.bytes,
+            warning.unwrap_or_default()
+        )
+    })?;
     Ok(0)
 }
 
 pub(super) async fn restore(context: &Context, args: RestoreArgs) -> Result<u8, Failure> {
     let file = input::file(context, &args.file)?;
-    let restored = context
-        .client()
-        .await?
-        .restore(RestoreRequest { file })
-        .await?;
+    let client = context.client().await?;
+    let restored = client.restore(RestoreRequest { file }).await?;
+    // The daemon ends; the next command starts one on what was restored.
+    super::daemon::until_gone(&client).await?;
     context.print.either(&restored, || {
         let kept = restored
             .kept

@@ -90,8 +90,9 @@ pub(super) async fn attach(context: &Context, client: &Client, id: RunId) -> Res
                     print.line(&line)?;
                 }
             }
-            // Whole answers are shown when they are there; pieces would be shown twice.
-            Item::Delta(_) | Item::CaughtUp => {}
+            // Whole answers are shown when they are there; until then, their last words.
+            Item::Delta(text) => print.passing(&text)?,
+            Item::CaughtUp => {}
         }
         if follower
             .state()

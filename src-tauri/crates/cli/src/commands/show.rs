@@ -107,10 +107,10 @@ fn words(context: &Context, run: &RunView) -> String {
         let detail = recovery.detail.clone().unwrap_or_default();
         say(
             "interrupted",
-            format!(
-                "{} {detail}",
-                recovery.cause.as_deref().unwrap_or("earlier")
-            ),
+            match recovery.cause.as_deref() {
+                Some(cause) => format!("{cause}: {detail}"),
+                None => "earlier; it goes on since".to_owned(),
+            },
         );
         say("briefing", recovery.briefing.clone().unwrap_or_default());
     }
