@@ -60,14 +60,15 @@ pub async fn handshake(launch: &Launch, version: &str) -> Result<Handshake, Clie
     })
 }
 
-/// Waits until nobody answers any more, at most 30 s (a drain waits for model calls).
+/// Waits until nobody answers any more, at most 60 s: a drain waits 30 s for model
+/// calls and then records what it cut.
 async fn wait_until_gone(client: &Client) {
     let gone = async {
         while client.version(protocol::VersionRequest {}).await.is_ok() {
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         }
     };
-    let _ = tokio::time::timeout(std::time::Duration::from_secs(30), gone).await;
+    let _ = tokio::time::timeout(std::time::Duration::from_secs(60), gone).await;
 }
 
 /// Whether version `a` (`1.2.3`) is newer than `b`. What is no version is never newer.

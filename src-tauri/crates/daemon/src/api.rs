@@ -2,13 +2,12 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
 
 use domain::{Clock, Timestamp};
 use engine::Engine;
 use protocol::{ApiError, DaemonMode, ErrorCode};
 use secrets::{Credentials, Redactor};
-use store::{ReviewFilter, Store};
+use store::{OpenError, Ownership, ReviewFilter, Store};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -33,6 +32,48 @@ pub(crate) struct Working {
     pub(crate) redactor: Redactor,
 }
 
+/// Why the daemon is in maintenance mode.
+#[derive(Clone, Debug)]
+pub(crate) struct Trouble {
+    /// What is wrong.
+    pub(crate) what: String,
+    /// What to do.
+    pub(crate) hint: String,
+}
+
+const DAMAGED: &str =
+    "`longhaul doctor` says what is wrong; `longhaul restore FILE` brings a backup back";
+
+impl Trouble {
+    pub(crate) fn of(error: &OpenError) -> Self {
+        let hint = match error {
+            OpenError::Damaged { .. } | OpenError::LostTail { .. } => DAMAGED.to_owned(),
+            OpenError::DiskFull { .. }
+            | OpenError::Locked { .. }
+            | OpenError::NotWritable { .. } => format!(
+                "{} (`longhaul daemon stop`; the next command starts it)",
+                error.hint()
+            ),
+            _ => format!("{} `longhaul doctor` says more.", error.hint()),
+        };
+        Self {
+            what: error.to_string(),
+            hint,
+        }
+    }
+
+    pub(crate) fn unrecoverable(why: &str) -> Self {
+        Self {
+            what: format!("what was interrupted cannot be taken up again: {why}"),
+            hint: DAMAGED.to_owned(),
+        }
+    }
+
+    pub(crate) fn words(&self) -> String {
+        format!("{}. {}", self.what, self.hint)
+    }
+}
+
 /// The daemon as its handlers see it. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Api {
@@ -45,12 +86,13 @@ pub(crate) struct Inner {
     pub(crate) began: Timestamp,
     /// Absent in maintenance mode.
     pub(crate) working: Option<Working>,
-    /// Why the store cannot be opened.
-    pub(crate) trouble: Option<String>,
+    /// Why there is no store.
+    pub(crate) trouble: Option<Trouble>,
+    /// The home is ours as long as this lasts.
+    pub(crate) owned: Arc<Ownership>,
     pub(crate) ending: watch::Sender<Ending>,
     /// Ends open event streams.
     pub(crate) closing: CancellationToken,
-    mode: AtomicU8,
 }
 
 /// Endpoints that work without a store.
@@ -60,8 +102,9 @@ impl Api {
     pub(crate) fn new(
         options: Options,
         clock: Arc<dyn Clock>,
+        owned: Arc<Ownership>,
         working: Option<Working>,
-        trouble: Option<String>,
+        trouble: Option<Trouble>,
     ) -> Self {
         let inner = Inner {
             options,
@@ -69,9 +112,9 @@ impl Api {
             clock,
             working,
             trouble,
+            owned,
             ending: watch::Sender::new(Ending::No),
             closing: CancellationToken::new(),
-            mode: AtomicU8::new(0),
         };
         Self {
             inner: Arc::new(inner),
@@ -95,31 +138,29 @@ impl Api {
     }
 
     fn maintenance(&self) -> ApiError {
-        let why = self
-            .inner
-            .trouble
-            .as_deref()
-            .unwrap_or("the store cannot be opened");
+        let (what, hint) = match &self.inner.trouble {
+            Some(trouble) => (trouble.what.as_str(), trouble.hint.as_str()),
+            None => ("there is no store", DAMAGED),
+        };
         ApiError::new(
             ErrorCode::Maintenance,
-            format!("Longhaul is in maintenance mode: {why}"),
-            "`longhaul doctor` says what is wrong; `longhaul restore FILE` brings a backup back",
+            format!("Longhaul is in maintenance mode: {what}"),
+            hint,
         )
     }
 
+    /// What it serves; about to end, it says so in every mode.
     pub(crate) fn mode(&self) -> DaemonMode {
-        match (
-            self.inner.working.is_some(),
-            self.inner.mode.load(Ordering::SeqCst),
-        ) {
-            (false, _) => DaemonMode::Maintenance,
-            (true, 0) => DaemonMode::Normal,
-            (true, _) => DaemonMode::Draining,
+        if *self.inner.ending.borrow() != Ending::No {
+            return DaemonMode::Draining;
+        }
+        match self.inner.working {
+            Some(_) => DaemonMode::Normal,
+            None => DaemonMode::Maintenance,
         }
     }
 
     pub(crate) fn end(&self, how: Ending) {
-        self.inner.mode.store(1, Ordering::SeqCst);
         self.inner.ending.send_if_modified(|ending| {
             let earlier = *ending;
             if earlier != Ending::Now {

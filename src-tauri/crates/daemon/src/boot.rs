@@ -7,23 +7,30 @@ use std::time::Duration;
 
 use domain::{Clock, InterruptCause, Timestamp};
 use engine::{Engine, Parts};
-use protocol::{ApiError, ErrorCode};
+use protocol::{ApiError, DaemonMode, ErrorCode, VersionRequest};
 use secrets::{Credentials, Keychain, Redactor};
 use store::{OwnedBy, Ownership, Store, StoreConfig};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::Options;
-use crate::api::{Api, Ending, Working};
+use crate::api::{Api, Ending, Trouble, Working};
 use crate::clock::SystemClock;
 use crate::server::{self, UserSocket};
 use crate::settings::Config;
 use crate::{environment, logs};
 
-/// How long a daemon waits for its predecessor to let go of the home.
-const HANDOVER: Duration = Duration::from_secs(10);
+/// How long a daemon waits for whoever has the home to let go of it. A client waits
+/// 20 s for a new daemon.
+const HANDOVER: Duration = Duration::from_secs(15);
+
+/// How often it looks meanwhile whether it is a daemon that means to stay.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// How often the daemon shows that it lives while anything works.
 const BEAT: Duration = Duration::from_secs(15);
+
+/// How long after something was recorded the age of the newest backup is looked at.
+const BACKUP_LOOK: Duration = Duration::from_secs(3600);
 
 /// Serves until it is told to stop.
 pub(crate) async fn serve(options: Options) -> Result<(), ApiError> {
@@ -36,48 +43,42 @@ pub(crate) async fn serve(options: Options) -> Result<(), ApiError> {
         &options.paths.logs(),
         config.log.as_deref().unwrap_or("info"),
     )?;
-    let _owned = own(&home).await?;
+    // From here on, so that none of them ends the daemon in the middle of something.
+    let signals = Signals::new().map_err(ApiError::internal)?;
+    let owned = Arc::new(own(&options.paths).await?);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let last_alive = last_beat(&home);
-
-    let (working, trouble) = match Store::open(StoreConfig {
-        home: home.clone(),
-        clock: clock.clone(),
-    })
-    .await
-    {
-        Ok(store) => (Some(work(&options, &config, clock.clone(), store)?), None),
-        Err(error) => {
-            tracing::error!(%error, "the store cannot be opened: maintenance mode");
-            (None, Some(format!("{error}. {}", error.hint())))
-        }
+    let (store, mut trouble) = match open(&home, clock.clone()).await {
+        Ok(store) => (Some(store), None),
+        Err(trouble) => (None, Some(trouble)),
+    };
+    let mut working = match store {
+        Some(store) => Some(work(&options, &config, clock.clone(), store)?),
+        None => None,
     };
     let socket = UserSocket::bind(&options.paths.socket)?;
-    let api = Api::new(options.clone(), clock, working, trouble);
     write_pid(&options)?;
+    if let Some(parts) = &working
+        && let Err(why) = recover(parts, &home).await
+    {
+        tracing::error!(%why, "what was interrupted cannot be recovered: maintenance mode");
+        parts.engine.leave(Duration::ZERO).await;
+        parts.store.close().await;
+        working = None;
+        trouble = Some(Trouble::unrecoverable(&why));
+    }
+    let api = Api::new(options.clone(), clock, owned, working, trouble);
     tracing::info!(
         version = options.version,
         pid = std::process::id(),
+        mode = ?api.mode(),
         "the daemon serves"
     );
-
     if let Some(working) = &api.inner.working {
-        let cause = if rebooted(&home) {
-            InterruptCause::Reboot
-        } else {
-            InterruptCause::DaemonDied
-        };
-        let recovered = working
-            .engine
-            .recover(last_alive, cause)
-            .await
-            .map_err(ApiError::internal)?;
-        tracing::info!(?recovered, "recovered");
         start_chores(&api, working);
     }
     let closing = api.inner.closing.clone();
     let serving = tokio::spawn(server::serve(socket, api.clone(), closing.clone()));
-    let how = wait_for_the_end(&api).await?;
+    let how = wait_for_the_end(&api, signals).await?;
     leave(&api, how).await;
     closing.cancel();
     let _ = tokio::time::timeout(Duration::from_secs(5), serving).await;
@@ -105,30 +106,83 @@ fn make_private(folder: &Path) -> Result<(), ApiError> {
         })
 }
 
-async fn own(home: &Path) -> Result<Ownership, ApiError> {
-    let folder = home.to_owned();
-    let owned = tokio::task::spawn_blocking(move || Ownership::acquire(&folder, HANDOVER))
-        .await
-        .map_err(ApiError::internal)?;
-    owned.map_err(|by| match by {
-        OwnedBy::Process { pid } => ApiError::new(
+/// Takes the home. Whoever is leaving it, or a stranger, is waited for; a daemon that
+/// answers and means to stay is not.
+async fn own(paths: &client::Paths) -> Result<Ownership, ApiError> {
+    let deadline = tokio::time::Instant::now() + HANDOVER;
+    loop {
+        let home = paths.home.clone();
+        let owned = tokio::task::spawn_blocking(move || Ownership::acquire(&home, LOOK_EVERY))
+            .await
+            .map_err(ApiError::internal)?;
+        let pid = match owned {
+            Ok(owned) => return Ok(owned),
+            Err(OwnedBy::Process { pid }) => pid,
+            Err(other) => {
+                return Err(ApiError::new(
+                    ErrorCode::Unreachable,
+                    other.to_string(),
+                    "look at the home folder's permissions",
+                ));
+            }
+        };
+        let who = client::Client::connect(&paths.socket);
+        let who = tokio::time::timeout(LOOK_EVERY, who.version(VersionRequest {})).await;
+        if let Ok(Ok(who)) = who
+            && who.mode != DaemonMode::Draining
+        {
+            return Err(taken(&paths.home, Some(who.pid)));
+        }
+        if tokio::time::Instant::now() >= deadline {
+            // The lock's file keeps the number of a daemon that died.
+            let lives = keeper::ProcessId::of(pid).is_some();
+            return Err(taken(&paths.home, lives.then_some(pid)));
+        }
+    }
+}
+
+fn taken(home: &Path, by: Option<u32>) -> ApiError {
+    let home = home.display();
+    match by {
+        Some(pid) => ApiError::new(
             ErrorCode::Conflict,
-            format!(
-                "another Longhaul daemon (process {pid}) has {}",
-                home.display()
-            ),
+            format!("another Longhaul daemon (process {pid}) has {home}"),
             "use that one, or stop it with `longhaul daemon stop`",
         ),
-        other => ApiError::new(
-            ErrorCode::Unreachable,
-            other.to_string(),
-            "look at the home folder's permissions",
+        None => ApiError::new(
+            ErrorCode::Conflict,
+            format!("another program keeps {home}/daemon.lock locked"),
+            "end that program (`fuser` or `lsof` name it), then try again",
         ),
+    }
+}
+
+/// Opens the store, or says why it cannot be.
+async fn open(home: &Path, clock: Arc<dyn Clock>) -> Result<Store, Trouble> {
+    let config = StoreConfig {
+        home: home.to_owned(),
+        clock,
+    };
+    Store::open(config).await.map_err(|error| {
+        tracing::error!(%error, "the store cannot be opened: maintenance mode");
+        Trouble::of(&error)
     })
 }
 
+/// Settles what an earlier daemon left open.
+async fn recover(working: &Working, home: &Path) -> Result<(), String> {
+    let cause = if rebooted(home) {
+        InterruptCause::Reboot
+    } else {
+        InterruptCause::DaemonDied
+    };
+    let recovered = working.engine.recover(last_beat(home), cause).await?;
+    tracing::info!(?recovered, "recovered");
+    Ok(())
+}
+
 /// Puts the parts together.
-fn work(
+pub(crate) fn work(
     options: &Options,
     config: &Config,
     clock: Arc<dyn Clock>,
@@ -210,10 +264,9 @@ fn start_chores(api: &Api, working: &Working) {
     let (engine, home) = (working.engine.clone(), api.home());
     tokio::spawn(async move {
         loop {
-            // Written only while something works: an idle daemon leaves the disk alone.
-            if engine.slots().1 > 0
-                && let Err(error) = std::fs::write(home.join("alive"), b"")
-            {
+            // Only while something works: an idle daemon sleeps and leaves the disk alone.
+            engine.until_working().await;
+            if let Err(error) = std::fs::write(home.join("alive"), b"") {
                 tracing::warn!(%error, "the heartbeat could not be written");
             }
             tokio::time::sleep(BEAT).await;
@@ -221,22 +274,62 @@ fn start_chores(api: &Api, working: &Working) {
     });
     let store = working.store.clone();
     tokio::spawn(async move {
+        let mut grown = store.subscribe();
         loop {
             match store.backup_if_due().await {
                 Ok(Some(made)) => tracing::info!(file = %made.file.display(), "backed up"),
                 Ok(None) => {}
                 Err(error) => tracing::error!(%error, "the daily backup failed"),
             }
-            tokio::time::sleep(Duration::from_secs(3600)).await;
+            // What has not changed needs no other copy, and an idle daemon no alarm clock.
+            if grown.changed().await.is_err() {
+                return;
+            }
+            tokio::time::sleep(BACKUP_LOOK).await;
         }
     });
 }
 
+/// The signals a daemon minds.
+struct Signals {
+    term: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+    /// Whether there is a terminal that could be closed.
+    terminal: bool,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            term: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+            terminal: std::fs::File::open("/dev/tty").is_ok(),
+        })
+    }
+
+    /// Returns when one of them says that the daemon is to end.
+    async fn end(&mut self) {
+        loop {
+            tokio::select! {
+                _ = self.term.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.hangup.recv() => {
+                    // Without a terminal of its own nothing was hung up that is its concern.
+                    if self.terminal {
+                        return;
+                    }
+                    tracing::info!("a hangup was ignored");
+                }
+            }
+        }
+    }
+}
+
 /// A signal, a request, or a store that can no longer be written.
-async fn wait_for_the_end(api: &Api) -> Result<Ending, ApiError> {
+async fn wait_for_the_end(api: &Api, mut signals: Signals) -> Result<Ending, ApiError> {
     let mut ending = api.inner.ending.subscribe();
-    let mut term = signal(SignalKind::terminate()).map_err(ApiError::internal)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(ApiError::internal)?;
     let store = api
         .inner
         .working
@@ -250,8 +343,7 @@ async fn wait_for_the_end(api: &Api) -> Result<Ending, ApiError> {
     };
     let how = tokio::select! {
         // An OS shutdown gives little time: as a stop without draining.
-        _ = term.recv() => Ending::Now,
-        _ = interrupt.recv() => Ending::Now,
+        () = signals.end() => Ending::Now,
         how = ending.wait_for(|how| *how != Ending::No) => how.map(|how| *how).unwrap_or(Ending::Now),
         why = broken => {
             // Guessing on would be worse than stopping: what was acknowledged is safe.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use axum::extract::connect_info::Connected;
 use axum::serve::IncomingStream;
+use keeper::Place;
 use protocol::{ApiError, ErrorCode};
 use tokio::net::UnixStream;
 
@@ -30,18 +31,24 @@ impl Connected<IncomingStream<'_, UserSocket>> for Peer {
     }
 }
 
-/// Refuses a decision that comes from inside a run.
+/// Refuses a decision that comes from inside a run, and one of which that cannot be
+/// told: a caller that ended before it could be looked at, or that is in a namespace
+/// out of sight. Whoever decides waits for the answer, so only these are refused.
 pub(crate) async fn must_be_outside(peer: Peer, keepers: PathBuf) -> Result<(), ApiError> {
-    let Some(pid) = peer.pid else { return Ok(()) };
-    let inside = tokio::task::spawn_blocking(move || keeper::descends_from_keeper(pid, &keepers))
-        .await
-        .map_err(ApiError::internal)?;
-    if inside {
-        return Err(ApiError::new(
-            ErrorCode::Refused,
-            "a decision cannot come from inside a run",
-            "decide it yourself: `longhaul reviews` in your own terminal",
-        ));
-    }
-    Ok(())
+    let place = match peer.pid {
+        Some(pid) => tokio::task::spawn_blocking(move || keeper::place_of(pid, &keepers))
+            .await
+            .map_err(ApiError::internal)?,
+        None => Place::Unknown,
+    };
+    let why = match place {
+        Place::Outside => return Ok(()),
+        Place::Inside => "a decision cannot come from inside a run",
+        Place::Unknown => "it cannot be told whether this comes from inside a run",
+    };
+    Err(ApiError::new(
+        ErrorCode::Refused,
+        why,
+        "decide it yourself: `longhaul reviews` in your own terminal",
+    ))
 }

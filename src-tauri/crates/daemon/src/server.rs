@@ -1,11 +1,12 @@
 //! The socket: HTTP/1.1 over a Unix socket that only the user can reach.
 
 use std::fs::Permissions;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use axum::Json;
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -13,6 +14,7 @@ use axum::routing::{get, post};
 use axum::serve::Listener;
 use protocol::{ApiError, ErrorBody, ErrorCode, Request};
 use tokio::net::{UnixListener, UnixStream};
+use tokio_stream::StreamExt as _;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::Api;
@@ -36,7 +38,6 @@ impl UserSocket {
     /// a dead daemon is replaced; the lock says that no living one has it.
     pub(crate) fn bind(path: &Path) -> Result<Self, ApiError> {
         let uid = rustix::process::geteuid().as_raw();
-        let folder = path.parent().unwrap_or(Path::new("/"));
         let refuse = |why: String| {
             ApiError::new(
                 ErrorCode::Unreachable,
@@ -44,22 +45,7 @@ impl UserSocket {
                 "set XDG_RUNTIME_DIR to a folder of your own",
             )
         };
-        std::fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)
-            .map_err(|e| refuse(format!("{} cannot be made: {e}", folder.display())))?;
-        let metadata = std::fs::symlink_metadata(folder).map_err(|e| refuse(e.to_string()))?;
-        if !metadata.is_dir() || metadata.uid() != uid {
-            return Err(refuse(format!(
-                "{} is not a folder of yours",
-                folder.display()
-            )));
-        }
-        if metadata.mode() & 0o077 != 0 {
-            std::fs::set_permissions(folder, Permissions::from_mode(0o700))
-                .map_err(|e| refuse(e.to_string()))?;
-        }
+        client::paths::secure_socket_folder(path, uid).map_err(refuse)?;
         let _ = std::fs::remove_file(path);
         let listener = UnixListener::bind(path)
             .map_err(|e| refuse(format!("{} cannot be listened at: {e}", path.display())))?;
@@ -116,9 +102,9 @@ macro_rules! routes {
             $(
                 router = router.route(
                     concat!("/v1/", stringify!($name)),
-                    post(async |State(api): State<Api>, ConnectInfo(peer): ConnectInfo<Peer>, body: axum::body::Bytes| {
+                    post(async |State(api): State<Api>, ConnectInfo(peer): ConnectInfo<Peer>, body: Body| {
                         answer(async {
-                            let request: protocol::$request = read(&body)?;
+                            let request: protocol::$request = read(&whole(body).await?)?;
                             api.must_serve(<protocol::$request as Request>::NAME)?;
                             let work: BoxFuture<'_, _> = Box::pin(handlers::$name(&api, peer, request));
                             work.await
@@ -142,8 +128,38 @@ fn router(api: Api) -> Router {
                 "is the client newer than the daemon?",
             ))
         })
-        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .method_not_allowed_fallback(async || {
+            failure(ApiError::usage(
+                "this endpoint is called with another method",
+                "calls are POST; only /v1/events is GET",
+            ))
+        })
+        .layer(DefaultBodyLimit::disable())
         .with_state(api)
+}
+
+/// The whole request. One that is too long is read to its end and forgotten: a client
+/// that is still writing would not see why it is refused.
+async fn whole(body: Body) -> Result<Vec<u8>, ApiError> {
+    let mut pieces = body.into_data_stream();
+    let (mut kept, mut length) = (Vec::new(), 0);
+    while let Some(piece) = pieces.next().await {
+        let piece = piece
+            .map_err(|e| ApiError::usage(format!("the request was cut: {e}"), "send it again"))?;
+        length += piece.len();
+        if length <= BODY_LIMIT {
+            kept.extend_from_slice(&piece);
+        } else {
+            kept = Vec::new();
+        }
+    }
+    if length > BODY_LIMIT {
+        return Err(ApiError::usage(
+            format!("the request has {length} bytes; the longest allowed is {BODY_LIMIT}"),
+            "put long text into a file of the project, and name it in the prompt",
+        ));
+    }
+    Ok(kept)
 }
 
 fn read<R: serde::de::DeserializeOwned>(body: &[u8]) -> Result<R, ApiError> {

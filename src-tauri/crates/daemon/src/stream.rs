@@ -1,6 +1,7 @@
 //! The event stream: durable events by cursor, streaming text beside them.
 
 use std::convert::Infallible;
+use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Query, State};
@@ -14,6 +15,10 @@ use tokio::sync::{broadcast, mpsc};
 
 use crate::api::Api;
 use crate::server::failure;
+
+/// How often an idle stream says that it lives; a client takes 45 s of silence for a
+/// dead connection.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// Events read at a time.
 const PAGE: u32 = 500;
@@ -96,6 +101,7 @@ impl Source {
                 changed = grown.changed() => changed.ok()?,
                 delta = self.deltas.recv() => self.delta(delta).await?,
                 () = self.sender.closed() => return None,
+                () = tokio::time::sleep(KEEP_ALIVE) => self.line(":\n\n".to_owned()).await?,
             }
         }
     }
@@ -168,10 +174,11 @@ impl Source {
             .map(|name| format!("event: {name}\n"))
             .unwrap_or_default();
         let id = id.map(|id| format!("id: {id}\n")).unwrap_or_default();
-        self.sender
-            .send(Ok(Bytes::from(format!("{name}{id}data: {data}\n\n"))))
-            .await
-            .ok()
+        self.line(format!("{name}{id}data: {data}\n\n")).await
+    }
+
+    async fn line(&self, text: String) -> Option<()> {
+        self.sender.send(Ok(Bytes::from(text))).await.ok()
     }
 }
 

@@ -55,7 +55,7 @@ pub struct DaemonStatus {
     pub uptime_s: u64,
     /// What it serves.
     pub mode: DaemonMode,
-    /// Why the store cannot be opened, in maintenance mode.
+    /// What keeps it from its work: a store that cannot be opened, a full disk.
     pub trouble: Option<String>,
     /// How many runs may work at once.
     pub slots: u32,
@@ -123,6 +123,10 @@ pub struct BackupMade {
     /// Its size.
     #[specta(type = f64)]
     pub bytes: u64,
+    /// Absent for a verified backup. In maintenance mode `file` is a folder with the
+    /// damaged files as they are, and this says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
 }
 
 /// Puts a copy in the store's place. The store as it was is kept beside it.

@@ -186,14 +186,37 @@ pub(crate) async fn verify(conn: &mut SqliteConnection, file: &Path) -> Result<(
 /// Puts a backup in the place of a home's store. No daemon may be running. What
 /// was there is moved into the folder that is returned, never deleted.
 pub async fn restore(home: &Path, file: &Path, now: Timestamp) -> Result<PathBuf, BackupError> {
-    let _ownership = Ownership::acquire(home, Duration::ZERO)?;
-    if !file.is_file() {
-        let why = "there is no such file".to_owned();
-        return Err(BackupError::Unusable {
-            file: file.display().to_string(),
-            why,
-        });
+    let owned = Ownership::acquire(home, Duration::ZERO)?;
+    restore_owned(&owned, home, file, now).await
+}
+
+/// Whether [`restore`] would take the file. Changes nothing.
+pub async fn check_backup(file: &Path) -> Result<(), BackupError> {
+    must_be_a_file(file)?;
+    let mut conn = connect::plain(file).await?;
+    verify(&mut conn, file).await?;
+    conn.close().await?;
+    Ok(())
+}
+
+fn must_be_a_file(file: &Path) -> Result<(), BackupError> {
+    if file.is_file() {
+        return Ok(());
     }
+    Err(BackupError::Unusable {
+        file: file.display().to_string(),
+        why: "there is no such file".to_owned(),
+    })
+}
+
+/// As [`restore`], for a process that owns the home and has no [`Store`] of it open.
+pub async fn restore_owned(
+    _owned: &Ownership,
+    home: &Path,
+    file: &Path,
+    now: Timestamp,
+) -> Result<PathBuf, BackupError> {
+    must_be_a_file(file)?;
     let temp = home.join("state.db.restoring");
     let _ = std::fs::remove_file(&temp);
     std::fs::copy(file, &temp)?;

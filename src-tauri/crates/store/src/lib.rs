@@ -37,7 +37,7 @@ mod store;
 mod writer;
 
 pub use append::{Append, Appended};
-pub use backup::{BackupInfo, restore};
+pub use backup::{BackupInfo, check_backup, restore, restore_owned};
 pub use doctor::{Check, Report, doctor};
 pub use error::{AppendError, BackupError, OpenError, ReadError, WriteError};
 pub use journal::Stored;

@@ -121,6 +121,11 @@ impl Store {
         read!(self, async |c| reviews::list(c, filter).await)
     }
 
+    /// How many reviews are open, of all runs.
+    pub async fn count_open_reviews(&self) -> Result<u64, ReadError> {
+        read!(self, async |c| reviews::count_open(c).await)
+    }
+
     /// One review.
     pub async fn review(&self, id: ReviewId) -> Result<Option<ReviewRow>, ReadError> {
         read!(self, async |c| reviews::get(c, id).await)

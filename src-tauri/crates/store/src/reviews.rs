@@ -142,6 +142,14 @@ pub(crate) async fn list(
     rows.iter().map(parse).collect()
 }
 
+/// How many reviews are open.
+pub(crate) async fn count_open(conn: &mut SqliteConnection) -> Result<u64, ReadError> {
+    let count: i64 = sqlx::query_scalar("SELECT count(*) FROM review WHERE state = 'open'")
+        .fetch_one(conn)
+        .await?;
+    Ok(count.max(0) as u64)
+}
+
 /// One review.
 pub(crate) async fn get(
     conn: &mut SqliteConnection,

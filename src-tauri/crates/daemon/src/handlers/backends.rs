@@ -10,16 +10,18 @@ use protocol::{
 use secrets::{KeySource, KeychainError, Secret};
 
 use crate::api::{Api, Working};
-use crate::peer::Peer;
+use crate::peer::{Peer, must_be_outside};
 
 /// How long a key command's answer is used, in seconds.
 const KEY_TTL_S: u64 = 300;
 
 pub(crate) async fn backend_add(
     api: &Api,
-    _peer: Peer,
+    peer: Peer,
     request: BackendAdd,
 ) -> Result<BackendView, ApiError> {
+    // A key's command runs outside of every sandbox.
+    must_be_outside(peer, api.home().join("keepers")).await?;
     let working = api.working()?;
     check_name(&request.name)?;
     check_kind(&request)?;
@@ -169,9 +171,10 @@ pub(crate) async fn backend_list(
 
 pub(crate) async fn backend_remove(
     api: &Api,
-    _peer: Peer,
+    peer: Peer,
     request: BackendRemove,
 ) -> Result<BackendRemoved, ApiError> {
+    must_be_outside(peer, api.home().join("keepers")).await?;
     let working = api.working()?;
     let config = working
         .engine

@@ -1,13 +1,16 @@
 //! The daemon itself: status, doctor, backups, the end.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use protocol::{
     ApiError, BackupMade, BackupRequest, DaemonMode, DaemonStatus, DoctorReport, DoctorRequest,
     ErrorCode, Finding, FindingLevel, PROTOCOL, RestoreRequest, Restored, StatusRequest, StopHow,
     StopRequest, Stopping, VersionInfo, VersionRequest,
 };
+
+use store::BackupError;
 
 use crate::api::{Api, Ending};
 use crate::peer::{Peer, must_be_outside};
@@ -41,7 +44,10 @@ pub(crate) async fn status(
         uptime_s: u64::try_from(api.inner.clock.now().ms_since(api.inner.began) / 1000)
             .unwrap_or_default(),
         mode: api.mode(),
-        trouble: api.inner.trouble.clone(),
+        trouble: match &api.inner.trouble {
+            Some(trouble) => Some(trouble.words()),
+            None => no_space(&paths.home),
+        },
         slots: 0,
         slots_used: 0,
         runs: BTreeMap::new(),
@@ -61,18 +67,30 @@ pub(crate) async fn status(
                 .runs
                 .insert(state.to_string(), u32::try_from(count).unwrap_or(u32::MAX));
         }
-        let open = store::ReviewFilter {
-            status: Some(store::ReviewStatus::Open),
-            ..store::ReviewFilter::default()
-        };
         let open = working
             .store
-            .reviews(&open)
+            .count_open_reviews()
             .await
             .map_err(ApiError::internal)?;
-        status.open_reviews = u32::try_from(open.len()).unwrap_or(u32::MAX);
+        status.open_reviews = u32::try_from(open).unwrap_or(u32::MAX);
     }
     Ok(status)
+}
+
+/// Less than this many bytes free is as good as a full disk: a commit with its log
+/// and a file of contents may need as much.
+const SPACE_NEEDED: u64 = 1 << 20;
+
+/// Words about a disk without space for the home.
+fn no_space(home: &Path) -> Option<String> {
+    let disk = rustix::fs::statvfs(home).ok()?;
+    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+    (free < SPACE_NEEDED).then(|| {
+        format!(
+            "the disk with {} is full ({free} bytes are free): runs wait until there is space. Free some; they go on by themselves",
+            home.display()
+        )
+    })
 }
 
 pub(crate) async fn doctor(
@@ -96,15 +114,19 @@ pub(crate) async fn doctor(
             advice: check.hint,
         })
         .collect();
-    if let Some(trouble) = &api.inner.trouble {
+    let mut problem = |area: &str, what: String, advice: &str| {
         findings.push(Finding {
             level: FindingLevel::Problem,
-            area: "store".to_owned(),
-            what: trouble.clone(),
-            advice: Some(
-                "`longhaul restore FILE` brings a backup back; nothing is deleted by it".to_owned(),
-            ),
+            area: area.to_owned(),
+            what,
+            advice: Some(advice.to_owned()),
         });
+    };
+    if let Some(trouble) = &api.inner.trouble {
+        problem("start", trouble.what.clone(), &trouble.hint);
+    }
+    if let Some(words) = no_space(&api.inner.options.paths.home) {
+        problem("space", words, "Free some space on that disk.");
     }
     let ok = findings
         .iter()
@@ -119,22 +141,45 @@ pub(crate) async fn backup(
 ) -> Result<BackupMade, ApiError> {
     let to = request.file.map(PathBuf::from);
     if to.as_ref().is_some_and(|file| !file.is_absolute()) {
-        return Err(ApiError::usage(
-            "the backup's path must be absolute",
-            "give a full path",
-        ));
+        return Err(not_absolute());
     }
-    let made = api.working()?.store.backup(to).await.map_err(|e| {
+    let refused = |e: BackupError| {
         ApiError::new(
             ErrorCode::Conflict,
             e.to_string(),
             "choose another file, or make room",
         )
-    })?;
+    };
+    if let Some(there) = to.as_ref().filter(|to| to.exists()) {
+        return Err(ApiError::new(
+            ErrorCode::Conflict,
+            format!("{} exists already", there.display()),
+            "choose another name: nothing is written over",
+        ));
+    }
+    if let Some(working) = &api.inner.working {
+        let made = working.store.backup(to).await.map_err(refused)?;
+        return Ok(BackupMade {
+            file: made.file.display().to_string(),
+            bytes: made.bytes,
+            warning: None,
+        });
+    }
+    let copied = store::copy_damaged(&api.home(), to, api.inner.clock.now())
+        .await
+        .map_err(refused)?;
     Ok(BackupMade {
-        file: made.file.display().to_string(),
-        bytes: made.bytes,
+        file: copied.folder.display().to_string(),
+        bytes: copied.bytes,
+        warning: Some(
+            "the store cannot be opened: this is a folder with its files as they are, not a backup that can be restored"
+                .to_owned(),
+        ),
     })
+}
+
+fn not_absolute() -> ApiError {
+    ApiError::usage("the backup's path must be absolute", "give a full path")
 }
 
 /// Work that reads a whole store: on a thread of its own, so that nobody waits behind it.
@@ -149,41 +194,65 @@ where
         .map_err(ApiError::internal)
 }
 
-/// Puts a backup in the place of the damaged files. Only in maintenance mode: a
-/// store that is open cannot be replaced under its writer.
+/// How long workers that wait for something may take to let go of the store.
+const LET_GO: Duration = Duration::from_secs(5);
+
+/// Puts a backup in the place of the store's files, damaged or not. A store that is
+/// open is closed first: it cannot be replaced under its writer. The daemon ends then,
+/// and the next one opens what is there.
 pub(crate) async fn restore(
     api: &Api,
     peer: Peer,
     request: RestoreRequest,
 ) -> Result<Restored, ApiError> {
     must_be_outside(peer, api.home().join("keepers")).await?;
-    if api.mode() != DaemonMode::Maintenance {
+    let file = PathBuf::from(&request.file);
+    if !file.is_absolute() {
+        return Err(not_absolute());
+    }
+    // Looked at before anything is stopped for it.
+    let candidate = file.clone();
+    apart(async move || store::check_backup(&candidate).await)
+        .await?
+        .map_err(unusable)?;
+    if api.mode() == DaemonMode::Draining {
         return Err(ApiError::new(
             ErrorCode::Conflict,
-            "the daemon works on the store that would be replaced",
-            "stop it first (`longhaul daemon stop`), then restore",
+            "the daemon is about to end",
+            "try again in a moment",
         ));
     }
-    let (home, file, now) = (
-        api.home(),
-        PathBuf::from(&request.file),
-        api.inner.clock.now(),
-    );
-    let kept = apart(async move || store::restore(&home, &file, now).await)
-        .await?
-        .map_err(|e| {
-            ApiError::new(
+    if let Some(working) = &api.inner.working {
+        let (_, busy) = working.engine.slots();
+        if busy > 0 {
+            return Err(ApiError::new(
                 ErrorCode::Conflict,
-                e.to_string(),
-                "is it a backup made by `longhaul backup`?",
-            )
-        })?;
-    // The next start opens what was restored.
+                format!("{busy} run(s) work on the store that would be replaced"),
+                "pause them first (`longhaul pause --all`), then restore",
+            ));
+        }
+        working.engine.leave(LET_GO).await;
+        working.store.close().await;
+    }
+    let (home, owned, now) = (api.home(), api.inner.owned.clone(), api.inner.clock.now());
+    let restored = apart(async move || store::restore_owned(&owned, &home, &file, now).await).await;
+    // The next start opens what is there now, restored or as it was.
     api.end(Ending::Now);
+    let kept = restored?.map_err(unusable)?;
+    tracing::warn!(file = %request.file, kept = %kept.display(), "restored");
     Ok(Restored {
         file: request.file,
         kept: Some(kept.display().to_string()),
     })
+}
+
+fn unusable(error: BackupError) -> ApiError {
+    let hint = match &error {
+        BackupError::Newer { .. } => "install the newer Longhaul again",
+        BackupError::Failed(_) => "make room, or look at the home folder's permissions",
+        _ => "is it a backup made by `longhaul backup`? The home's own are in its backups folder",
+    };
+    ApiError::new(ErrorCode::Conflict, error.to_string(), hint)
 }
 
 pub(crate) async fn stop(
