@@ -51,7 +51,8 @@ async fn a_missing_intent_is_seen() {
     let complaints = crash_in_commands("no_intent")
         .await
         .expect("the scenario runs");
-    assert_complains(&complaints, "happened 1 times, and the journal says");
+    // Run twice, or told to have failed although it happened: as the crash falls.
+    assert_complains(&complaints, "the effect t1-");
 }
 
 /// A daemon that lost its home to another goes on writing.
