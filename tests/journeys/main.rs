@@ -8,6 +8,7 @@ mod control;
 mod cost;
 mod crashes;
 mod daemons;
+mod damage;
 mod failures;
 mod first_run;
 mod in_doubt;

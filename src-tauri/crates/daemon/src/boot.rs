@@ -33,7 +33,13 @@ const BEAT: Duration = Duration::from_secs(15);
 const BACKUP_LOOK: Duration = Duration::from_secs(3600);
 
 /// Serves until it is told to stop.
-pub(crate) async fn serve(options: Options) -> Result<(), ApiError> {
+pub(crate) async fn serve(mut options: Options) -> Result<(), ApiError> {
+    // For tests of what two versions do when they meet.
+    for (switch, version) in [("older_version", "0.0.1"), ("newer_version", "999.0.0")] {
+        if faults::sabotaged(switch) {
+            options.version = version;
+        }
+    }
     let home = options.paths.home.clone();
     make_private(&home)?;
     make_private(&options.paths.logs())?;
