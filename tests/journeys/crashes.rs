@@ -186,7 +186,7 @@ async fn runs_that_only_wait_or_queue_go_on_unmentioned() -> Result<()> {
     let review = world.review(&asks, "tool_call").await?;
     let works = world.start("mend", &["--verify", "sh test.sh"]).await?;
     gate.arrived(SOON).await?;
-    let queued = world.start("mend", &[]).await?;
+    let queued = world.start("mend", &["--verify", "sh test.sh"]).await?;
     world.daemon.kill9()?;
     gate.release();
     world.daemon.launch().await?;
