@@ -42,11 +42,14 @@ pub enum CredentialError {
     NotNeeded,
 }
 
+/// The last look-up's outcome and when it was had.
+type Outcome = (Result<Secret, CredentialError>, Instant);
+
 #[derive(Default)]
 struct Slot {
-    kept: tokio::sync::Mutex<Option<(Secret, Instant)>>,
-    /// Counts look-ups that succeeded; readable while one is under way.
-    looked_up: AtomicU64,
+    last: tokio::sync::Mutex<Option<Outcome>>,
+    /// Counts look-ups that ended, well or not; readable while one is under way.
+    ended: AtomicU64,
 }
 
 type Slots = Mutex<HashMap<KeySource, Arc<Slot>>>;
@@ -72,30 +75,29 @@ impl Credentials {
     }
 
     /// The key, from the cache while it is fresh. Callers that come together
-    /// share one look-up.
+    /// share one look-up, and its failure too: a command that hangs is waited
+    /// for once, not once by each of them.
     pub async fn get(&self, source: &KeySource) -> Result<Secret, CredentialError> {
         let slot = self.slot(source);
-        let mut kept = slot.kept.lock().await;
-        if let Some((secret, at)) = kept.as_ref()
-            && at.elapsed() < time_to_live(source)
-        {
-            return Ok(secret.clone());
+        let seen = slot.ended.load(Ordering::SeqCst);
+        let mut last = slot.last.lock().await;
+        match last.as_ref() {
+            Some((Ok(secret), at)) if at.elapsed() < time_to_live(source) => Ok(secret.clone()),
+            Some((outcome, _)) if slot.ended.load(Ordering::SeqCst) != seen => outcome.clone(),
+            _ => self.look_up(source, &slot, &mut last).await,
         }
-        self.look_up(source, &slot, &mut kept).await
     }
 
     /// The key, looked up again because the endpoint refused it. Callers that
     /// come together share one look-up.
     pub async fn refresh_after_401(&self, source: &KeySource) -> Result<Secret, CredentialError> {
         let slot = self.slot(source);
-        let seen = slot.looked_up.load(Ordering::SeqCst);
-        let mut kept = slot.kept.lock().await;
+        let seen = slot.ended.load(Ordering::SeqCst);
+        let mut last = slot.last.lock().await;
         // Whoever had to wait for a look-up takes its answer.
-        match kept.as_ref() {
-            Some((secret, _)) if slot.looked_up.load(Ordering::SeqCst) != seen => {
-                Ok(secret.clone())
-            }
-            _ => self.look_up(source, &slot, &mut kept).await,
+        match last.as_ref() {
+            Some((outcome, _)) if slot.ended.load(Ordering::SeqCst) != seen => outcome.clone(),
+            _ => self.look_up(source, &slot, &mut last).await,
         }
     }
 
@@ -129,22 +131,27 @@ impl Credentials {
         &self,
         source: &KeySource,
         slot: &Slot,
-        kept: &mut Option<(Secret, Instant)>,
+        last: &mut Option<Outcome>,
     ) -> Result<Secret, CredentialError> {
-        *kept = None;
-        let secret = match source {
-            KeySource::Keychain { account } => self.keychain.get(account).await?,
-            KeySource::Command { command, .. } => command::ask(command).await?,
+        *last = None;
+        let outcome = self.ask(source).await;
+        *last = Some((outcome.clone(), Instant::now()));
+        slot.ended.fetch_add(1, Ordering::SeqCst);
+        outcome
+    }
+
+    async fn ask(&self, source: &KeySource) -> Result<Secret, CredentialError> {
+        match source {
+            KeySource::Keychain { account } => Ok(self.keychain.get(account).await?),
+            KeySource::Command { command, .. } => command::ask(command).await,
             KeySource::Env { var } => {
                 let value = (self.read_env)(var).map(|value| value.trim().to_owned());
                 let value = value.filter(|value| !value.is_empty());
-                Secret::new(value.ok_or_else(|| CredentialError::NoVariable { var: var.clone() })?)
+                let value = value.ok_or_else(|| CredentialError::NoVariable { var: var.clone() });
+                value.map(Secret::new)
             }
-            KeySource::None => return Err(CredentialError::NotNeeded),
-        };
-        *kept = Some((secret.clone(), Instant::now()));
-        slot.looked_up.fetch_add(1, Ordering::SeqCst);
-        Ok(secret)
+            KeySource::None => Err(CredentialError::NotNeeded),
+        }
     }
 }
 

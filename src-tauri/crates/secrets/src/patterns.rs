@@ -6,10 +6,28 @@ use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 /// Shorter values are ordinary words; removing them would garble everything.
 pub(crate) const SHORTEST_SECRET: usize = 8;
 
+/// Between two lines of wrapped text there is no more than this: CR and LF, each
+/// escaped as in JSON.
+const LONGEST_BREAK: usize = 4;
+
 /// All forms of all known secrets, by first byte.
 #[derive(Clone)]
 pub(crate) struct Patterns {
-    by_first: Vec<Vec<Vec<u8>>>,
+    by_first: Vec<Vec<Form>>,
+}
+
+/// One way to write a secret.
+#[derive(Clone, PartialEq, Eq)]
+struct Form {
+    bytes: Vec<u8>,
+    wraps: Wraps,
+}
+
+/// Whether programs break such a text into lines wherever they like.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wraps {
+    Never,
+    Anywhere,
 }
 
 /// What stands at one place of a text.
@@ -31,8 +49,8 @@ impl Patterns {
 
     pub(crate) fn add(&mut self, secret: &str) {
         for form in forms(secret) {
-            let bucket = &mut self.by_first[usize::from(form[0])];
-            if form.len() >= SHORTEST_SECRET && !bucket.contains(&form) {
+            let bucket = &mut self.by_first[usize::from(form.bytes[0])];
+            if form.bytes.len() >= SHORTEST_SECRET && !bucket.contains(&form) {
                 bucket.push(form);
             }
         }
@@ -67,8 +85,10 @@ impl Patterns {
                 .map_or(&[][..], |first| &self.by_first[usize::from(*first)]);
             let longest = forms
                 .iter()
-                .filter(|form| text[from..].starts_with(form))
-                .map(Vec::len)
+                .filter_map(|form| match form.at_start(&text[from..]) {
+                    Found::Secret(length) => Some(length),
+                    Found::Nothing | Found::Unfinished => None,
+                })
                 .max();
             end = end.max(longest.map_or(0, |length| from + length));
             from += 1;
@@ -86,10 +106,10 @@ impl Patterns {
         };
         let mut longest = 0;
         for form in &self.by_first[usize::from(*first)] {
-            if text.starts_with(form) {
-                longest = longest.max(form.len());
-            } else if form.starts_with(text) {
-                return Found::Unfinished;
+            match form.at_start(text) {
+                Found::Secret(length) => longest = longest.max(length),
+                Found::Unfinished => return Found::Unfinished,
+                Found::Nothing => {}
             }
         }
         if longest == 0 {
@@ -100,17 +120,56 @@ impl Patterns {
     }
 }
 
-fn forms(secret: &str) -> Vec<Vec<u8>> {
+impl Form {
+    /// Whether the text begins with this form.
+    fn at_start(&self, text: &[u8]) -> Found {
+        let mut at = 0;
+        for (index, byte) in self.bytes.iter().enumerate() {
+            if self.wraps == Wraps::Anywhere && index > 0 {
+                at += line_break(&text[at..]);
+            }
+            match text.get(at) {
+                Some(found) if found == byte => at += 1,
+                // The line break may go on in what is still to come.
+                Some(b'\\') if at + 1 == text.len() && self.wraps == Wraps::Anywhere => {
+                    return Found::Unfinished;
+                }
+                Some(_) => return Found::Nothing,
+                None => return Found::Unfinished,
+            }
+        }
+        Found::Secret(at)
+    }
+}
+
+/// How many bytes at the start of a text are a line break.
+fn line_break(text: &[u8]) -> usize {
+    let mut at = 0;
+    while at < LONGEST_BREAK {
+        at += match text[at..] {
+            [b'\r' | b'\n', ..] => 1,
+            [b'\\', b'r' | b'n', ..] => 2,
+            _ => break,
+        };
+    }
+    at
+}
+
+fn forms(secret: &str) -> Vec<Form> {
     let json = serde_json::Value::from(secret).to_string();
     let json = json[1..json.len() - 1].to_owned();
     let json_again = serde_json::Value::from(json.as_str()).to_string();
-    let mut forms = vec![
+    let whole = [
         secret.to_owned(),
         json.replace('/', "\\/"),
         json_again[1..json_again.len() - 1].to_owned(),
         json,
         percent_encoded(secret, "0123456789ABCDEF"),
         percent_encoded(secret, "0123456789abcdef"),
+    ];
+    let mut wrapped = vec![
+        hex(secret, "0123456789abcdef"),
+        hex(secret, "0123456789ABCDEF"),
     ];
     // Within a longer text a secret starts at one of three places of a base64
     // group. The characters it shares with its neighbours are left out.
@@ -119,10 +178,31 @@ fn forms(secret: &str) -> Vec<Vec<u8>> {
         padded.extend_from_slice(secret.as_bytes());
         let (start, end) = ((before * 8).div_ceil(6), padded.len() * 8 / 6);
         for engine in [STANDARD_NO_PAD, URL_SAFE_NO_PAD] {
-            forms.push(engine.encode(&padded)[start..end].to_owned());
+            wrapped.push(engine.encode(&padded)[start..end].to_owned());
         }
     }
-    forms.into_iter().map(String::into_bytes).collect()
+    let form = |text: String, wraps| Form {
+        bytes: text.into_bytes(),
+        wraps,
+    };
+    let whole = whole.into_iter().map(|text| form(text, Wraps::Never));
+    let wrapped = wrapped.into_iter().map(|text| form(text, Wraps::Anywhere));
+    whole.chain(wrapped).collect()
+}
+
+/// As `xxd -p` and `openssl rand -hex` write bytes.
+fn hex(secret: &str, digits: &str) -> String {
+    let digits = digits.as_bytes();
+    secret
+        .bytes()
+        .flat_map(|byte| {
+            [
+                digits[usize::from(byte >> 4)],
+                digits[usize::from(byte & 15)],
+            ]
+        })
+        .map(char::from)
+        .collect()
 }
 
 /// RFC 3986: everything but unreserved characters is escaped.

@@ -36,7 +36,8 @@ impl Redactor {
     }
 
     /// Remembers a secret: from now on it is removed as it is, JSON-escaped,
-    /// percent-encoded and in base64. One of under 8 bytes is ignored.
+    /// percent-encoded, and in base64 or hexadecimal digits, these also where they
+    /// are broken into lines. One of under 8 bytes is ignored.
     pub fn add(&self, secret: &Secret) {
         let value = secret.expose().trim();
         if value.len() >= SHORTEST_SECRET {

@@ -40,6 +40,63 @@ fn every_usual_form_of_a_key_is_removed() {
 }
 
 #[test]
+fn a_key_is_found_across_the_lines_of_base64_and_hex() {
+    let long = "test-key-not-real-".repeat(5);
+    for key in [KEY, long.as_str()] {
+        let redactor = redactor(&[key]);
+        let hex: String = key.bytes().map(|byte| format!("{byte:02x}")).collect();
+        let base64 = STANDARD.encode(format!("us:{key}"));
+        let base64 = base64.trim_end_matches('=');
+        for (text, rest_of_group) in [
+            (hex.as_str(), 0),
+            (hex.to_uppercase().as_str(), 0),
+            (base64, 6),
+        ] {
+            for (width, newline) in [
+                (1, "\n"),
+                (5, "\r\n"),
+                (7, "\\n"),
+                (60, "\n"),
+                (76, "\\r\\n"),
+            ] {
+                let lines: Vec<&str> = text
+                    .as_bytes()
+                    .chunks(width)
+                    .map(|line| std::str::from_utf8(line).expect("ASCII"))
+                    .collect();
+                let lines = lines.join(newline);
+                let clean = redactor.redact(&lines);
+                let left = clean.replace(MARKER, "").replace(newline, "");
+                assert!(
+                    contains_marker(&clean) && left.len() <= rest_of_group,
+                    "{lines:?} -> {clean:?}"
+                );
+                let mut stream = redactor.stream();
+                let mut out: Vec<u8> = lines
+                    .bytes()
+                    .flat_map(|byte| stream.push(&[byte]))
+                    .collect();
+                out.extend(stream.finish());
+                assert_eq!(String::from_utf8(out).expect("UTF-8"), clean);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_line_that_only_begins_like_a_wrapped_key_is_kept() {
+    let redactor = redactor(&[KEY]);
+    let begun = &STANDARD.encode(KEY)[..12];
+    for text in [
+        format!("{begun}\n\n\n\n\n{begun}\n"),
+        format!("{begun}\\"),
+        format!("{begun} \n"),
+    ] {
+        assert_eq!(redactor.redact(&text), text);
+    }
+}
+
+#[test]
 fn ordinary_text_is_borrowed_and_short_values_are_ignored() {
     let redactor = redactor(&["main"]);
     assert!(matches!(
