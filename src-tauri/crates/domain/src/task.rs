@@ -134,7 +134,9 @@ word_enum! {
 }
 
 impl Budget {
-    /// The first cap that is used up, if any. `cost` includes what is unsettled or reserved.
+    /// The first cap that is used up, if any. `cost` includes what is unsettled or
+    /// reserved. Tool calls count when they are asked for, so a run at exactly that
+    /// cap has none in hand and may still answer.
     pub fn exhausted(
         &self,
         cost: NanoUsd,
@@ -147,7 +149,7 @@ impl Budget {
             Some(BudgetLimit::Cost)
         } else if over(self.max_tokens.map(|cap| tokens.counted() >= cap)) {
             Some(BudgetLimit::Tokens)
-        } else if over(self.max_tool_calls.map(|cap| tool_calls >= cap)) {
+        } else if over(self.max_tool_calls.map(|cap| tool_calls > cap)) {
             Some(BudgetLimit::ToolCalls)
         } else if over(self.max_active_ms.map(|cap| active_ms >= cap)) {
             Some(BudgetLimit::Time)
