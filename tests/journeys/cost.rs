@@ -198,8 +198,11 @@ async fn keys_are_neither_shown_to_the_model_nor_written_down() -> Result<()> {
     ensure!(!told.contains(KEY), "the model was told the key: {told}");
     let logs = world.cli(&["logs", &id, "--json"]).await?.ok()?.stdout;
     ensure!(!logs.contains(KEY), "the journal has the key: {logs}");
+    // A command's raw output goes with its keeper's folder, a moment after its end.
+    let keepers = world.daemon.home.path().join("keepers");
+    empty(&keepers).await?;
     let found = std::process::Command::new("grep")
-        .args(["-rl", "--binary-files=text", "--exclude-dir=keepers", KEY])
+        .args(["-rl", "--binary-files=text", KEY])
         .arg(world.daemon.home.path())
         .output()?;
     let files = String::from_utf8_lossy(&found.stdout).into_owned();
@@ -217,5 +220,19 @@ async fn amounts_are_decimal_strings() -> Result<()> {
     let id = world.start("hi", &[]).await?;
     let run = world.completed(&id).await?;
     assert_eq!(run["cost_usd"], Value::from("0.000002"));
+    Ok(())
+}
+
+/// Waits until nothing is in a folder.
+async fn empty(folder: &std::path::Path) -> Result<()> {
+    let until = tokio::time::Instant::now() + std::time::Duration::from_secs(10);
+    while std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some()) {
+        ensure!(
+            tokio::time::Instant::now() < until,
+            "{} is never empty",
+            folder.display()
+        );
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
     Ok(())
 }
