@@ -16,14 +16,15 @@ use testkit::{
 
 use crate::support::{QUICK, SOON, World, home, text};
 
-/// A small disk in the place of a home. Dropped before the home is.
+/// A small disk in the place of a home: a run starts where there are 200 MiB. Dropped
+/// before the home is.
 struct SmallDisk(PathBuf);
 
 impl SmallDisk {
     /// `None` where nothing may be mounted.
     fn below(home: &TestHome) -> Option<Self> {
         let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=32m,mode=700", "tmpfs"])
+            .args(["-t", "tmpfs", "-o", "size=260m,mode=700", "tmpfs"])
             .arg(home.path())
             .status()
             .is_ok_and(|status| status.success());
@@ -33,7 +34,7 @@ impl SmallDisk {
     /// Fills it to the last byte.
     fn fill(&self) -> Result<()> {
         let mut ballast = fs::File::create(self.0.join("ballast"))?;
-        for size in [1 << 16, 1 << 12, 1] {
+        for size in [1 << 20, 1 << 12, 1] {
             while ballast.write_all(&vec![7; size]).is_ok() {}
         }
         Ok(())

@@ -164,7 +164,7 @@ fn taken(home: &Path, by: Option<u32>) -> ApiError {
 }
 
 /// Opens the store, or says why it cannot be.
-async fn open(home: &Path, clock: Arc<dyn Clock>) -> Result<Store, Trouble> {
+pub(crate) async fn open(home: &Path, clock: Arc<dyn Clock>) -> Result<Store, Trouble> {
     let config = StoreConfig {
         home: home.to_owned(),
         clock,

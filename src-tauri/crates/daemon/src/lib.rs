@@ -11,6 +11,8 @@ mod peer;
 mod server;
 mod settings;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod views;
 
 use std::path::PathBuf;

@@ -104,8 +104,9 @@ macro_rules! routes {
                     concat!("/v1/", stringify!($name)),
                     post(async |State(api): State<Api>, ConnectInfo(peer): ConnectInfo<Peer>, body: Body| {
                         answer(async {
-                            let request: protocol::$request = read(&whole(body).await?)?;
+                            let body = whole(body).await?;
                             api.must_serve(<protocol::$request as Request>::NAME)?;
+                            let request: protocol::$request = read(&body)?;
                             let work: BoxFuture<'_, _> = Box::pin(handlers::$name(&api, peer, request));
                             work.await
                         })
