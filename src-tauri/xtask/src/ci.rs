@@ -1,5 +1,6 @@
 //! What `.ci/run` runs, in the order in which it fails soonest.
 
+use std::path::PathBuf;
 use std::process::Command;
 
 use crate::chores::{cargo, root, step, test};
@@ -31,7 +32,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
 /// Licences, sources and duplicates. The advisory database is on GitHub, which
 /// a closed CI cannot reach: that check is for machines that can.
 fn check_dependencies() -> anyhow::Result<()> {
-    let tools = root().join("target/tools");
+    let tools = tools_folder();
     let deny = tools.join("bin/cargo-deny");
     if !deny.is_file() {
         let mut install = cargo(&[
@@ -42,9 +43,10 @@ fn check_dependencies() -> anyhow::Result<()> {
             "--locked",
             "--root",
         ]);
+        // It runs once: compiling it optimized would take longer than it saves.
         install
             .arg(&tools)
-            .env("CARGO_TARGET_DIR", root().join("target/tools-build"));
+            .env("CARGO_TARGET_DIR", tools.join("build"));
         install
             .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0")
             .env("CARGO_PROFILE_RELEASE_LTO", "off");
@@ -61,4 +63,14 @@ fn check_dependencies() -> anyhow::Result<()> {
         "sources",
     ]);
     step("dependencies", &mut check)
+}
+
+/// Outside the clone, so that a fresh clone on the same machine need not compile it
+/// again; absent on a new machine, where it is made.
+fn tools_folder() -> PathBuf {
+    let home = std::env::var_os("HOME").map(PathBuf::from);
+    home.map_or_else(
+        || root().join("target/tools"),
+        |home| home.join(".cache/longhaul-ci"),
+    )
 }
