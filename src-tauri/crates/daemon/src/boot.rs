@@ -81,6 +81,10 @@ pub(crate) async fn serve(mut options: Options) -> Result<(), ApiError> {
     );
     if let Some(working) = &api.inner.working {
         start_chores(&api, working);
+        #[cfg(target_os = "linux")]
+        if config.inhibit_sleep.unwrap_or(true) {
+            tokio::spawn(crate::sleep::stay_awake(working.engine.working()));
+        }
     }
     let closing = api.inner.closing.clone();
     let serving = tokio::spawn(server::serve(socket, api.clone(), closing.clone()));

@@ -10,6 +10,8 @@ mod logs;
 mod peer;
 mod server;
 mod settings;
+#[cfg(target_os = "linux")]
+mod sleep;
 mod stream;
 #[cfg(test)]
 mod tests;

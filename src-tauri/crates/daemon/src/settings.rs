@@ -48,6 +48,8 @@ pub struct Config {
     pub probe_ms: Option<u64>,
     /// Milliseconds between two calls released after a pause.
     pub release_spacing_ms: Option<u64>,
+    /// Whether the machine is kept awake while runs work on mains power: yes, by default.
+    pub inhibit_sleep: Option<bool>,
     /// Policy of tasks that name none.
     pub policy: Option<Preset>,
     /// Log filter, such as `info` or `longhaul_engine=debug`.

@@ -10,7 +10,7 @@ use limiter::Limiter;
 use pricing::PriceBook;
 use secrets::{Credentials, Redactor};
 use store::Store;
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -118,6 +118,11 @@ impl Engine {
     pub async fn until_working(&self) {
         // It ends with the engine, which the caller has.
         let _ = self.core.slots.any_taken().wait_for(|any| *any).await;
+    }
+
+    /// Whether any run works, and when that changes.
+    pub fn working(&self) -> watch::Receiver<bool> {
+        self.core.slots.any_taken()
     }
 
     /// The limiter's view of each credential.
