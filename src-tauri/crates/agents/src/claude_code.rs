@@ -40,6 +40,13 @@ use supervise::{End, Supervision};
 /// How long `--version` may take. It starts in under a second.
 const VERSION_WITHIN: Duration = Duration::from_secs(5);
 
+/// How long a keeper may live on after its child's end is on record: an instant,
+/// but one in which its folder is still its own.
+const KEEPER_GONE_WITHIN: Duration = Duration::from_secs(5);
+
+/// Between two looks at whether it is gone.
+const KEEPER_LOOK: Duration = Duration::from_millis(20);
+
 /// Set for every process: no calls but those of the task.
 const QUIET: [&str; 4] = [
     "DISABLE_TELEMETRY",
@@ -284,14 +291,23 @@ fn environment(request: &TurnRequest, agent: &AgentContext) -> BTreeMap<String, 
 
 /// Makes a keeper's folder usable again, after its process did nothing.
 async fn clear(dir: &Path) -> Result<(), TurnError> {
-    let dir = dir.to_owned();
-    let cleared = tokio::task::spawn_blocking(move || keeper::collect_garbage(&dir)).await;
-    cleared
-        .map_err(std::io::Error::other)
-        .flatten()
-        .map_err(|error| {
-            agent_error(format!(
-                "the folder of an earlier keeper cannot be cleared: {error}"
-            ))
-        })
+    let until = tokio::time::Instant::now() + KEEPER_GONE_WITHIN;
+    loop {
+        let dir = dir.to_owned();
+        let cleared = tokio::task::spawn_blocking(move || keeper::collect_garbage(&dir)).await;
+        match cleared.map_err(std::io::Error::other).flatten() {
+            Ok(()) => return Ok(()),
+            Err(error)
+                if error.kind() == std::io::ErrorKind::ResourceBusy
+                    && tokio::time::Instant::now() < until =>
+            {
+                tokio::time::sleep(KEEPER_LOOK).await;
+            }
+            Err(error) => {
+                return Err(agent_error(format!(
+                    "the folder of an earlier keeper cannot be cleared: {error}"
+                )));
+            }
+        }
+    }
 }

@@ -18,6 +18,12 @@ pub(crate) fn class(tool: &str) -> OpClass {
     }
 }
 
+/// Whether it asks before it runs this one, as far as a name can tell. What it
+/// really asks about is its own affair: reading commands it runs unasked.
+pub(crate) fn is_asked_about(tool: &str) -> bool {
+    class(tool) != OpClass::Pure && !matches!(tool, "Task" | "TodoWrite" | "Skill")
+}
+
 /// A call as told to the host.
 pub(crate) fn observed(call_id: &str, name: &str, input: &Value) -> ObservedCall {
     ObservedCall {
@@ -47,10 +53,7 @@ fn summary(name: &str, input: &Value) -> String {
         .map(|field| text(input, field))
         .find(|said| !said.is_empty());
     let line = match said {
-        Some(said) => format!(
-            "{name}: {}",
-            said.split_whitespace().collect::<Vec<_>>().join(" ")
-        ),
+        Some(said) => said.split_whitespace().collect::<Vec<_>>().join(" "),
         None => name.to_owned(),
     };
     match line.char_indices().nth(SUMMARY_MAX) {

@@ -71,6 +71,9 @@ pub(crate) struct Mapper {
     resumed: Option<String>,
     pub(crate) session: Option<String>,
     open: HashSet<String>,
+    /// Calls it is about to ask about: told when it asks, so that the record says
+    /// that they were decided on, or when it turns out that it does not.
+    held: Vec<ObservedCall>,
     asked: HashMap<String, String>,
     retry_ms: Option<u64>,
     /// The message being streamed.
@@ -98,6 +101,7 @@ impl Mapper {
             resumed,
             session: None,
             open: HashSet::new(),
+            held: Vec::new(),
             asked: HashMap::new(),
             retry_ms: None,
             streaming: None,
@@ -126,6 +130,22 @@ impl Mapper {
     /// Calls without a result.
     pub(crate) fn open_calls(&self) -> usize {
         self.open.len()
+    }
+
+    /// Whether the question about a call is due: it asks when the message is whole,
+    /// one question at a time.
+    pub(crate) fn is_about_to_ask(&self) -> bool {
+        !self.held.is_empty() && self.streaming.is_none() && self.asked.is_empty()
+    }
+
+    /// Tells of the calls it did not ask about in time: they may be running.
+    pub(crate) fn release_calls(&mut self) -> Vec<Action> {
+        self.held.drain(..).map(Action::Started).collect()
+    }
+
+    fn unhold(&mut self, call_id: &str) -> Option<ObservedCall> {
+        let at = self.held.iter().position(|call| call.call_id == call_id)?;
+        Some(self.held.remove(at))
     }
 
     /// Whether the agent has begun to work on what it was sent.
@@ -309,7 +329,11 @@ impl Mapper {
                     let call =
                         calls::observed(text(block, "id"), text(block, "name"), &block["input"]);
                     self.open.insert(call.call_id.clone());
-                    actions.push(Action::Started(call));
+                    if calls::is_asked_about(&call.name) {
+                        self.held.push(call);
+                    } else {
+                        actions.push(Action::Started(call));
+                    }
                 }
                 _ => {}
             }
@@ -337,6 +361,7 @@ impl Mapper {
             let call_id = text(block, "tool_use_id").to_owned();
             self.open.remove(&call_id);
             self.asked.retain(|_, asked_for| *asked_for != call_id);
+            actions.extend(self.unhold(&call_id).map(Action::Started));
             let failed = block["is_error"] == true;
             actions.push(Action::Ended {
                 call_id,
@@ -371,6 +396,7 @@ impl Mapper {
             id => id,
         };
         let call = calls::observed(call_id, name, &request["input"]);
+        self.unhold(&call.call_id);
         self.asked.insert(request_id.clone(), call.call_id.clone());
         Action::Permit {
             request_id,

@@ -21,6 +21,9 @@ use crate::driver::{
 /// How long an interrupted agent may take to say that it stopped (42 ms measured).
 const INTERRUPT_WITHIN: Duration = Duration::from_secs(5);
 
+/// How long a call may go untold while its question is awaited (200 ms measured).
+const ASKED_WITHIN: Duration = Duration::from_secs(2);
+
 /// What came of following a process.
 pub(crate) enum End {
     /// Its turn is over.
@@ -65,6 +68,8 @@ pub(crate) struct Supervision<'a> {
     questions: FuturesUnordered<BoxFuture<'a, Decided>>,
     /// When it last gave a sign of life.
     heard: Instant,
+    /// Since when it could have asked about a call and has not.
+    held: Option<Instant>,
 }
 
 impl<'a> Supervision<'a> {
@@ -84,6 +89,7 @@ impl<'a> Supervision<'a> {
             mapper,
             questions,
             heard: Instant::now(),
+            held: None,
         }
     }
 
@@ -137,6 +143,7 @@ impl<'a> Supervision<'a> {
     async fn follow(&mut self) -> Result<std::convert::Infallible, Halt> {
         loop {
             let limit = self.silent_at();
+            let unasked = self.unasked_at();
             tokio::select! {
                 biased;
                 () = self.request.cancel.cancelled() => {
@@ -154,6 +161,11 @@ impl<'a> Supervision<'a> {
                         self.act(action).await?;
                     }
                 }
+                () = until(unasked) => {
+                    for action in self.mapper.release_calls() {
+                        self.act(action).await?;
+                    }
+                }
                 () = until(limit) => return Err(Halt::Stop(Box::new(self.silence()))),
             }
         }
@@ -166,6 +178,16 @@ impl<'a> Supervision<'a> {
                 .mapper
                 .unreadable(format!("{} MB long, skipped", bytes / 1_000_000)),
         }
+    }
+
+    /// When calls that no question came for are told of.
+    fn unasked_at(&mut self) -> Option<Instant> {
+        if self.mapper.is_about_to_ask() {
+            let since = *self.held.get_or_insert_with(Instant::now);
+            return Some(since + ASKED_WITHIN);
+        }
+        self.held = None;
+        None
     }
 
     fn silent_at(&self) -> Option<Instant> {

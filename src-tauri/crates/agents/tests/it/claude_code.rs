@@ -37,7 +37,7 @@ async fn an_allowed_call_happens_and_the_turn_is_charged() {
         (Figure::Reported, Some(NanoUsd(250_000_000)))
     );
     assert_eq!(it.read("effects"), "did\n");
-    assert!(host.has("started Bash") && host.has("ended Ok"));
+    assert!(host.has("asked Bash") && host.has("ended Ok"));
     assert!(host.has("delta Text(\"All done.\")"), "{:?}", host.told());
     assert!(it.has_ended("k"), "the process ends with its turn");
 }

@@ -100,8 +100,9 @@ impl Host for FakeHost {
     }
 
     async fn permit(&self, call: ObservedCall) -> Result<Permit, HostGone> {
-        self.tell(format!("asked {}", call.summary));
-        let permit = match (self.decide)(&call.summary) {
+        let call = format!("{}: {}", call.name, call.summary);
+        self.tell(format!("asked {call}"));
+        let permit = match (self.decide)(&call) {
             Decide::Answer(permit) => permit,
             Decide::AllowAfter(what) => {
                 self.until(what).await;
@@ -109,7 +110,7 @@ impl Host for FakeHost {
             }
             Decide::Never => std::future::pending().await,
         };
-        self.tell(format!("decided {}", call.summary));
+        self.tell(format!("decided {call}"));
         Ok(permit)
     }
 
