@@ -16,4 +16,5 @@ mod limits;
 mod rehearsal;
 mod reviews;
 mod support;
+mod trust;
 mod verifying;

@@ -120,10 +120,12 @@ async fn nothing_acknowledged_is_lost_and_the_run_goes_on_when_there_is_space() 
         "{doctor:?}"
     );
     let refused = world.run("long", &["--detach", "--json"]).await?;
+    let error = &refused.json()["error"];
     ensure!(
-        refused.code != 0 && refused.stdout.contains("disk is full"),
+        refused.code != 0 && text(error, "message")?.contains("disk is full"),
         "what cannot be recorded is not taken: {refused:?}"
     );
+    ensure!(text(error, "hint")?.contains("free some space"));
     let now = journal(&world, &id).await?;
     assert_eq!(now[..before.len()], before[..], "what was acknowledged");
 

@@ -181,9 +181,13 @@ async fn answer<T: serde::Serialize>(work: impl Future<Output = Result<T, ApiErr
 }
 
 /// An error as the protocol writes it.
-pub(crate) fn failure(error: ApiError) -> Response {
+pub(crate) fn failure(mut error: ApiError) -> Response {
     if error.code == ErrorCode::Internal {
         tracing::error!(message = %error.message, "a request failed");
+        // The store's words (store::WriteError, ReadError); the log would not help.
+        if error.message.contains("the disk is full") {
+            error.hint = "free some space on the home's disk, then try again".to_owned();
+        }
     }
     let status =
         StatusCode::from_u16(error.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
