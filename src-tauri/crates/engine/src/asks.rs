@@ -146,7 +146,11 @@ pub(crate) fn in_doubt(run: &Run, op: &Op, evidence: &str, now: Timestamp) -> Re
         Choice::new(
             "again",
             "Run it again",
-            "It runs a second time, exactly as before.",
+            if run.task.kind.is_native() {
+                "It runs a second time, exactly as before."
+            } else {
+                "The agent is asked to make the call again."
+            },
         ),
         Choice::new(
             "skip",

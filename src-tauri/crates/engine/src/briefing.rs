@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use domain::{Op, OpClass, OpId, OpKind, Run};
+use domain::{Op, OpClass, OpId, OpKind, OpMode, OpState, Run};
 
 /// What a restart found of an operation that was open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +23,8 @@ impl Found {
     pub(crate) fn of(op: &Op) -> Self {
         match op.class {
             OpClass::Pure => Self::Again,
+            // Asked about and never allowed.
+            _ if op.mode == OpMode::Gated && op.state == OpState::Intended => Self::Again,
             _ => Self::Checked,
         }
     }

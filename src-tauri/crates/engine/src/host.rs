@@ -117,8 +117,11 @@ impl<'a> RunHost<'a> {
 
     async fn ask(&self, call: &ObservedCall) -> Result<Permit, Halt> {
         let run = self.worker.journal.load().await?;
-        let decision =
-            crate::policy::decide_agent_call(run.task.policy, call, run.task.verify.as_deref());
+        let decision = crate::policy::decide_agent_call(
+            &run.task,
+            call,
+            run.workspace.as_ref().map(|w| w.path.as_str()),
+        );
         let Some(op) = self.op_for(call, Some(&decision)).await? else {
             return Ok(Permit::Deny("this call is over already".to_owned()));
         };

@@ -1,8 +1,10 @@
 //! Which operations run, which a person decides, which are refused: the first,
 //! fixed form of the policy. The layered rules come later.
 
+use std::path::{Component, Path};
+
 use agents::tools::{Tool, read_only_command};
-use domain::{Decision, OpClass, Preset, Verdict};
+use domain::{Decision, OpClass, Preset, Task, Verdict};
 
 /// Files whose change reaches beyond the task: secrets, CI, and our own rules.
 const SENSITIVE: &[&str] = &[
@@ -89,12 +91,22 @@ pub(crate) fn agents_own_rules() -> Decision {
     allow("the agent's own rules: it did not ask")
 }
 
-/// What the preset says of a call an agent asks permission for.
+/// Whether an agent's path leads out of the folder it is to work in. Words only: what
+/// a link in the folder leads to is not looked at here.
+fn leads_out(path: &str, workspace: Option<&str>) -> bool {
+    let path = Path::new(path);
+    let climbs = path.components().any(|part| part == Component::ParentDir);
+    climbs || (path.is_absolute() && !workspace.is_some_and(|folder| path.starts_with(folder)))
+}
+
+/// What the preset says of a call an agent asks permission for. `workspace` is the
+/// folder it is to work in.
 pub(crate) fn decide_agent_call(
-    preset: Preset,
+    task: &Task,
     call: &agents::ObservedCall,
-    verify: Option<&str>,
+    workspace: Option<&str>,
 ) -> Decision {
+    let (preset, verify) = (task.policy, task.verify.as_deref());
     let input: serde_json::Value = serde_json::from_str(&call.input).unwrap_or_default();
     let text = |key: &str| input.get(key).and_then(serde_json::Value::as_str);
     match (
@@ -104,6 +116,9 @@ pub(crate) fn decide_agent_call(
     ) {
         (OpClass::Pure, _, _) => allow("it changes nothing"),
         (_, Some(command), _) => command_decision(preset, command, verify),
+        (_, None, Some(path)) if preset == Preset::Balanced && leads_out(path, workspace) => {
+            review("balanced: changes outside the workspace are reviewed")
+        }
         (_, None, Some(path)) => change_decision(preset, path),
         _ if preset == Preset::HandsOff => allow("hands-off: no tool approvals"),
         _ => review("a tool whose effect is not known is reviewed"),
@@ -152,6 +167,20 @@ mod tests {
             command_decision(Preset::HandsOff, "rm -rf build", None).verdict,
             Verdict::Allow
         );
+    }
+
+    #[test]
+    fn an_agents_change_outside_its_folder_is_seen() {
+        for (path, out) in [
+            ("notes.txt", false),
+            ("/w/run/notes.txt", false),
+            ("/w/run/../other", true),
+            ("../other", true),
+            ("/w/runs/other", true),
+            ("/etc/passwd", true),
+        ] {
+            assert_eq!(leads_out(path, Some("/w/run")), out, "{path}");
+        }
     }
 
     #[test]

@@ -242,7 +242,22 @@ impl Core {
             self.reap().await;
         }
         let mut batch = Batch::default();
+        // Asked about, and the agent died before it was allowed: it cannot have begun.
+        let never_allowed = op.mode == OpMode::Gated && op.state == OpState::Intended;
         match (op.kind, op.class) {
+            (OpKind::Tool, _) if never_allowed && !run.task.kind.is_native() => {
+                let error = OpError {
+                    kind: OpErrorKind::Agent,
+                    message: "the agent was lost before it began this".to_owned(),
+                    retry_at: None,
+                };
+                batch.push(Event::OpFailed {
+                    op: op.id,
+                    error,
+                    result: None,
+                    charge: None,
+                });
+            }
             (OpKind::Model, _) if !run.task.kind.is_native() => {
                 let error = OpError {
                     kind: OpErrorKind::Agent,
