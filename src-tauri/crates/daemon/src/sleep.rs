@@ -2,6 +2,7 @@
 //! all the same puts it to sleep: logind lets that pass, and the engine minds it.
 
 mod power;
+mod socket;
 #[cfg(test)]
 mod tests;
 
@@ -11,7 +12,9 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use zbus::connection::Builder;
-use zbus::zvariant;
+use zbus::{Address, zvariant};
+
+use self::socket::Childless;
 
 /// How often the plug is looked at while runs work: a minute on battery is little.
 const LOOK_AT_PLUG: Duration = Duration::from_secs(60);
@@ -113,12 +116,13 @@ impl Machine {
     /// logind's manager says how at <https://systemd.io/INHIBITOR_LOCKS/>. What is
     /// got outlives the connection.
     async fn ask(&self, what: &str) -> zbus::Result<OwnedFd> {
-        let builder = match &self.bus {
-            Bus::System => Builder::system()?,
+        let address = match &self.bus {
+            Bus::System => Address::system()?,
             #[cfg(test)]
-            Bus::At(address) => Builder::address(address.as_str())?,
+            Bus::At(address) => address.parse()?,
         };
-        let connection = builder.build().await?;
+        let socket = Childless::connect(&address).await?;
+        let connection = Builder::socket(socket).build().await?;
         let reply = connection
             .call_method(
                 Some("org.freedesktop.login1"),

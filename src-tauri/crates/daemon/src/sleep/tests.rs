@@ -228,6 +228,21 @@ async fn sleep_is_inhibited_exactly_while_something_works() {
     task.await.unwrap();
 }
 
+#[test]
+fn what_is_received_from_a_bus_is_closed_in_every_child() {
+    let (near, far) = std::os::unix::net::UnixStream::pair().unwrap();
+    let (reader, _writer) = std::io::pipe().unwrap();
+    let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut passed = rustix::net::SendAncillaryBuffer::new(&mut space);
+    let fds = [reader.as_fd()];
+    assert!(passed.push(rustix::net::SendAncillaryMessage::ScmRights(&fds)));
+    let bytes = [std::io::IoSlice::new(b"x")];
+    rustix::net::sendmsg(&far, &bytes, &mut passed, rustix::net::SendFlags::empty()).unwrap();
+    let (_, received) = super::socket::receive(near.as_fd(), &mut [0; 8]).unwrap();
+    let flags = rustix::io::fcntl_getfd(&received[0]).unwrap();
+    assert!(flags.contains(rustix::io::FdFlags::CLOEXEC));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn on_battery_the_machine_may_sleep() {
     let Some(mut fixture) = fixture(&["sleep:idle"]).await else {
