@@ -78,6 +78,13 @@ impl Run {
             Event::Completed { .. } if !self.open_ops.is_empty() => {
                 refuse("operations are still open")
             }
+            // What stopped by the user's wish is not also stopped without it, and does not wait.
+            Event::Interrupted { .. } if self.phase != Phase::Queued && !self.is_working() => {
+                refuse("the run is at rest")
+            }
+            Event::WaitBegan { .. } if self.phase != Phase::Queued && !self.is_working() => {
+                refuse("the run is at rest")
+            }
             Event::CheckpointTaken { checkpoint, .. } if checkpoint.0 != self.next_checkpoint() => {
                 refuse("checkpoints are numbered in order")
             }

@@ -335,9 +335,12 @@ impl Run {
         self.spent.settled + self.spent.unsettled + self.reserved()
     }
 
-    /// Worst case of the operations under way.
+    /// Worst case of the operations under way. One that is only intended (again) costs
+    /// nothing yet, and what its lost try may have cost is booked already.
     pub fn reserved(&self) -> NanoUsd {
-        self.open_ops.values().map(|op| op.reserve).sum()
+        let under_way = |op: &&Op| op.state == OpState::Started;
+        let open = self.open_ops.values().filter(under_way);
+        open.map(|op| op.reserve).sum()
     }
 
     /// The cap that is used up, if any.
