@@ -26,6 +26,16 @@ impl Control {
         }
     }
 
+    /// The strings of a worker that follows this one and waits for its end: what is said
+    /// to the run reaches both. A stop ends with the worker it was meant for.
+    pub(crate) fn successor(&self) -> Self {
+        let mut next = self.clone();
+        if self.stop.is_cancelled() {
+            next.stop = CancellationToken::new();
+        }
+        next
+    }
+
     /// Something about the run changed.
     pub(crate) fn poke(&self) {
         self.look.send_modify(|n| *n += 1);

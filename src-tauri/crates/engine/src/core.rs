@@ -159,13 +159,18 @@ impl Core {
         if self.leaving.is_cancelled() {
             return;
         }
-        let control = Control::new();
-        let worker = Worker::new(self.clone(), run, control.clone());
         let mut workers = self
             .workers
             .lock()
             .expect("no code panics while holding the workers");
-        let before = workers.remove(&run).map(|entry| entry.task);
+        let before = workers
+            .remove(&run)
+            .filter(|entry| !entry.task.is_finished());
+        let control = before
+            .as_ref()
+            .map_or_else(Control::new, |entry| entry.control.successor());
+        let worker = Worker::new(self.clone(), run, control.clone());
+        let before = before.map(|entry| entry.task);
         let task = self.tasks.spawn(async move {
             if let Some(before) = before {
                 let _ = before.await;
@@ -260,7 +265,9 @@ impl Core {
     /// Keeps the limiter's pauses durable, so that a restart does not forget them.
     pub(crate) async fn persist_pauses(self: Arc<Self>) {
         let mut changes = self.parts.limiter.changes();
-        let mut kept: Vec<String> = Vec::new();
+        // What an earlier daemon kept has been restored by now, and is to be removed when it is over.
+        let names = |pauses: Vec<limiter::SavedPause>| pauses.into_iter().map(|p| p.credential);
+        let mut kept: Vec<String> = names(self.parts.limiter.snapshot().pauses).collect();
         loop {
             tokio::select! {
                 changed = changes.changed() => if changed.is_err() { return },
@@ -277,7 +284,7 @@ impl Core {
                 let state = serde_json::to_value(&saved.pause).unwrap_or_default();
                 log_failure(self.store().put_pause(&saved.credential, state).await);
             }
-            kept = pauses.into_iter().map(|p| p.credential).collect();
+            kept = names(pauses).collect();
         }
     }
 }
