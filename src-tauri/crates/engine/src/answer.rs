@@ -1,7 +1,7 @@
 //! Recording an answer: in one transaction the answer, what it cost, and the
 //! intents of everything it asks for. No crash can fall between them.
 
-use agents::{Stop, Turn};
+use agents::{Stop, ToolCall, Turn};
 use domain::{
     BlobRef, Event, FailCause, MessageOrigin, Op, OpError, OpErrorKind, OpId, OpOutcome, Run,
 };
@@ -22,6 +22,7 @@ impl Worker {
         call: &Call,
         turn: Turn,
     ) -> Result<Run, Halt> {
+        let turn = self.redacted(turn);
         let mut batch = Batch::default();
         let content = batch.blob(turn.content.clone());
         let charge = match (&turn.usage, &turn.charge) {
@@ -43,31 +44,45 @@ impl Worker {
         };
         self.add_intents(run, op, &turn, &mut batch).await?;
         self.add_continuation(run, &turn, &mut batch);
+        let ending = ending(&turn);
+        if let Some(ending) = ending.clone() {
+            // With the answer: a run found after a crash with a refusal as its last word
+            // would be taken for done.
+            let mut now = self.journal.load().await?;
+            now.open_ops.remove(&op.id);
+            let partial = Some(turn.text.clone()).filter(|text| !text.is_empty());
+            self.add_failure(&now, None, ending, partial, &mut batch);
+        }
         faults::crash_point("engine.before_answer");
         let run = match self.journal.append(batch).await {
             Ok(run) => run,
             // The run ended meanwhile: nothing it asks for will happen, but what it cost is booked.
-            Err(Halt::Superseded(_)) => self.journal.append(answer_only).await?,
+            Err(Halt::Superseded(_)) => {
+                let run = self.journal.append(answer_only).await?;
+                match ending {
+                    Some((cause, why)) if !run.state().is_over() => self.fail(cause, why).await?,
+                    _ => run,
+                }
+            }
             Err(halt) => return Err(halt),
         };
         faults::crash_point("engine.answer_recorded");
-        match turn.stop {
-            Stop::Refusal(category) => {
-                let kind = category.map(|c| format!(" ({c})")).unwrap_or_default();
-                self.fail(
-                    FailCause::Refused,
-                    format!("{} declined the task{kind}", turn.model),
-                )
-                .await
-            }
-            Stop::ContextFull => {
-                self.fail(
-                    FailCause::BadRequest,
-                    format!("the context window of {} is full", turn.model),
-                )
-                .await
-            }
-            _ => Ok(run),
+        Ok(run)
+    }
+
+    /// What came in without known secrets: neither the journal nor a tool gets one, and
+    /// the model is not told its own words with one in them.
+    fn redacted(&self, turn: Turn) -> Turn {
+        let redact = |text: &str| self.core.redact(text);
+        let calls = turn.calls.into_iter().map(|call| ToolCall {
+            input: redact(&call.input),
+            ..call
+        });
+        Turn {
+            content: redact(&turn.content),
+            text: redact(&turn.text),
+            calls: calls.collect(),
+            ..turn
         }
     }
 
@@ -173,6 +188,26 @@ impl Repeats {
             self.count = 1;
         }
         self.count - 1
+    }
+}
+
+/// How an answer that is no answer ends its run.
+fn ending(turn: &Turn) -> Option<(FailCause, String)> {
+    match &turn.stop {
+        Stop::Refusal(category) => {
+            let kind = category.as_ref().map(|c| format!(" ({c})"));
+            let words = format!(
+                "{} declined the task{}",
+                turn.model,
+                kind.unwrap_or_default()
+            );
+            Some((FailCause::Refused, words))
+        }
+        Stop::ContextFull => {
+            let words = format!("the context window of {} is full", turn.model);
+            Some((FailCause::BadRequest, words))
+        }
+        _ => None,
     }
 }
 

@@ -1,8 +1,8 @@
 //! Budgets: the worst case is set aside before a call and settled after it.
 
 use domain::{
-    Budget, BudgetLimit, Charge, Event, FailCause, Figure, NanoUsd, ReviewKind, ReviewState, Run,
-    WaitCause,
+    Budget, BudgetLimit, Charge, Event, FailCause, Figure, NanoUsd, Op, ReviewKind, ReviewState,
+    Run, WaitCause,
 };
 
 use crate::asks;
@@ -72,14 +72,7 @@ impl Worker {
                 max_tokens,
             }));
         };
-        // An open call's own reservation is not spent twice.
-        let own: NanoUsd = run
-            .open_ops
-            .values()
-            .filter(|op| op.kind == domain::OpKind::Model)
-            .map(|op| op.reserve)
-            .sum();
-        let left = cap.left_after(run.committed_cost() - own);
+        let left = cap.left_after(run.committed_cost());
         if full <= left && self.last_call_cost(run).await? <= left {
             return Ok(Affordable::Yes(Reserve {
                 reserve: full,
@@ -172,7 +165,7 @@ impl Worker {
     }
 
     /// Before an operation: caps that the calls of one answer could overrun.
-    pub(crate) async fn mind_budget_before_op(&self, run: &Run) -> Result<(), Halt> {
+    pub(crate) async fn mind_budget_before_op(&self, run: &Run, op: &Op) -> Result<(), Halt> {
         let over = |run: &Run| {
             let calls = run
                 .budget
@@ -189,6 +182,9 @@ impl Worker {
         let Some(_) = over(run) else { return Ok(()) };
         let _one = self.asking.lock().await;
         let run = self.journal.load().await?;
+        if !run.open_ops.contains_key(&op.id) {
+            return Err(Halt::Superseded(format!("{} is over", op.id)));
+        }
         let Some(limit) = over(&run) else {
             return Ok(());
         };
@@ -198,6 +194,31 @@ impl Worker {
         } else {
             Ok(())
         }
+    }
+
+    /// The call fits: a question that an earlier look at the budget asked is over
+    /// (the backend became free, a price became known).
+    pub(crate) async fn budget_fits(&self, run: &Run) -> Result<(), Halt> {
+        let mut batch = Batch::default();
+        if run.waits.iter().any(|w| w.cause == WaitCause::Budget) {
+            batch.push(Event::WaitEnded {
+                cause: WaitCause::Budget,
+            });
+        }
+        for (id, _) in run
+            .reviews
+            .iter()
+            .filter(|(_, r)| r.kind == ReviewKind::Budget)
+        {
+            batch.push(Event::ReviewWithdrawn {
+                review: *id,
+                why: "the next call fits the budget".to_owned(),
+            });
+        }
+        if batch.events.is_empty() {
+            return Ok(());
+        }
+        self.journal.append(batch).await.map(|_| ())
     }
 
     async fn ask_for_budget(&self, limit: BudgetLimit, detail: String) -> Result<Run, Halt> {
@@ -235,15 +256,9 @@ impl Worker {
                 self.wait_for_change(&mut changes).await?;
                 continue;
             };
-            let used = Event::ReviewUsed { review: id };
             if answer.choice != "more" {
-                self.journal.append(Batch::of(used)).await?;
-                return self
-                    .fail(
-                        FailCause::BudgetEnded,
-                        format!("ended at its budget: {detail}"),
-                    )
-                    .await;
+                let why = format!("ended at its budget: {detail}");
+                return self.fail_after(Some(id), FailCause::BudgetEnded, why).await;
             }
             self.enter().await?;
             let budget = raised(
@@ -251,7 +266,7 @@ impl Worker {
                 review.subject.as_deref() == Some(asks::UNPRICED),
                 answer.max_cost,
             );
-            let mut batch = Batch::of(used);
+            let mut batch = Batch::of(Event::ReviewUsed { review: id });
             batch.push(Event::BudgetChanged { budget });
             batch.push(Event::WaitEnded {
                 cause: WaitCause::Budget,

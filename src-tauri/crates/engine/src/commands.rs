@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use domain::{Event, InterruptCause, MessageOrigin, Phase, QueueReason, Run, RunId, WorkspaceMode};
+use domain::{
+    Event, FailCause, InterruptCause, MessageOrigin, Phase, QueueReason, Run, RunId, WorkspaceMode,
+};
 use store::AppendError;
 
 use crate::core::{Core, Engine};
@@ -61,19 +63,20 @@ impl From<store::ReadError> for CommandError {
 impl Engine {
     /// Stops a run at its next operation boundary until somebody resumes it.
     pub async fn pause(&self, run: RunId, by: &str) -> Result<Run, CommandError> {
-        let now = self.core.load(run).await?;
-        if now.phase == Phase::Paused {
-            return Ok(now);
-        }
-        if now.state().is_over() {
-            return Err(CommandError::not_now(
-                format!("the run is {} already", now.state()),
-                "there is nothing to pause",
-            ));
-        }
         let paused = self
             .core
-            .append(run, Batch::of(Event::Paused { by: by.to_owned() }))
+            .change(run, |now| {
+                if now.phase == Phase::Paused {
+                    return Ok(Batch::default());
+                }
+                if now.state().is_over() {
+                    return Err(CommandError::not_now(
+                        format!("the run is {} already", now.state()),
+                        "there is nothing to pause",
+                    ));
+                }
+                Ok(Batch::of(Event::Paused { by: by.to_owned() }))
+            })
             .await?;
         if let Some(control) = self.core.control(run) {
             control.stop_soon();
@@ -83,51 +86,16 @@ impl Engine {
 
     /// Lets a paused, interrupted or failed run go on where it stopped.
     pub async fn resume(&self, run: RunId) -> Result<Run, CommandError> {
-        let now = self.core.load(run).await?;
-        match now.phase {
-            Phase::Paused | Phase::Interrupted | Phase::Failed => {}
-            Phase::Queued | Phase::Active | Phase::Verifying => return Ok(now),
-            Phase::Completed | Phase::Cancelled => {
-                return Err(CommandError::not_now(
-                    format!("the run is {}", now.state()),
-                    "start a new run, or apply what this one made",
-                ));
-            }
+        let resumed = self.core.change(run, resumption).await?;
+        if resumed.phase == Phase::Queued {
+            self.core.spawn_worker(run);
         }
-        let resumed = self
-            .core
-            .append(
-                run,
-                Batch::of(Event::Queued {
-                    reason: QueueReason::Resumed,
-                }),
-            )
-            .await?;
-        self.core.spawn_worker(run);
         Ok(resumed)
     }
 
     /// Ends a run: open reviews are withdrawn, what runs is killed, the workspace stays.
     pub async fn cancel(&self, run: RunId, by: &str) -> Result<Run, CommandError> {
-        let now = self.core.load(run).await?;
-        if now.phase == Phase::Cancelled {
-            return Ok(now);
-        }
-        if now.phase == Phase::Completed {
-            return Err(CommandError::not_now(
-                "the run is completed already",
-                "`longhaul discard` removes its files",
-            ));
-        }
-        let mut batch = Batch::default();
-        for review in now.reviews.keys() {
-            batch.push(Event::ReviewWithdrawn {
-                review: *review,
-                why: "the run was cancelled".to_owned(),
-            });
-        }
-        batch.push(Event::Cancelled { by: by.to_owned() });
-        let cancelled = self.core.append(run, batch).await?;
+        let cancelled = self.core.change(run, |now| cancellation(now, by)).await?;
         match self.core.control(run) {
             Some(control) => control.kill_now(),
             None => self.core.kill_keepers(&cancelled).await,
@@ -221,10 +189,10 @@ impl Engine {
                 "cancel it first",
             ));
         }
-        if now.discarded {
-            return Ok(());
+        // Asked again, it may be that the first time did not come to its end.
+        if !now.discarded {
+            self.core.append(run, Batch::of(Event::Discarded)).await?;
         }
-        self.core.append(run, Batch::of(Event::Discarded)).await?;
         self.core
             .workspaces
             .discard(&run.to_string())
@@ -259,7 +227,83 @@ impl Engine {
     }
 }
 
+/// What makes a run go on; nothing when it does already.
+fn resumption(now: &Run) -> Result<Batch, CommandError> {
+    match now.phase {
+        Phase::Queued | Phase::Active | Phase::Verifying => return Ok(Batch::default()),
+        Phase::Paused | Phase::Interrupted | Phase::Failed => {}
+        Phase::Completed | Phase::Cancelled => {
+            return Err(CommandError::not_now(
+                format!("the run is {}", now.state()),
+                "start a new run, or apply what this one made",
+            ));
+        }
+    }
+    let mut batch = Batch::of(Event::Queued {
+        reason: QueueReason::Resumed,
+    });
+    let gave_up = matches!(
+        now.failure.as_ref().map(|failure| failure.cause),
+        Some(FailCause::Refused | FailCause::BadRequest)
+    );
+    if gave_up {
+        // The model may have spoken last, and a run whose model spoke last is done.
+        let text = batch.blob("The user resumed the task where it had ended. Go on with it.");
+        batch.push(Event::MessageAdded {
+            origin: MessageOrigin::Continue,
+            text,
+        });
+    }
+    Ok(batch)
+}
+
+/// What ends a run by its user's wish; nothing when it is over that way already.
+fn cancellation(now: &Run, by: &str) -> Result<Batch, CommandError> {
+    if now.phase == Phase::Completed {
+        return Err(CommandError::not_now(
+            "the run is completed already",
+            "`longhaul discard` removes its files",
+        ));
+    }
+    let mut batch = Batch::default();
+    if now.phase == Phase::Cancelled {
+        return Ok(batch);
+    }
+    for review in now.reviews.keys() {
+        batch.push(Event::ReviewWithdrawn {
+            review: *review,
+            why: "the run was cancelled".to_owned(),
+        });
+    }
+    batch.push(Event::Cancelled { by: by.to_owned() });
+    Ok(batch)
+}
+
 impl Core {
+    /// Records what `make` says of the run as it is now. Should its worker be faster, it is
+    /// asked again: what a command withdraws or ends must be what there is.
+    async fn change(
+        &self,
+        run: RunId,
+        make: impl Fn(&Run) -> Result<Batch, CommandError>,
+    ) -> Result<Run, CommandError> {
+        loop {
+            let now = self.load(run).await?;
+            let batch = make(&now)?;
+            if batch.events.is_empty() {
+                return Ok(now);
+            }
+            let append = self
+                .store()
+                .append(run, Some(now.head), batch.events, batch.blobs);
+            match append.await {
+                Ok(done) => return Ok(done.run),
+                Err(AppendError::Conflict { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
     pub(crate) async fn load(&self, run: RunId) -> Result<Run, CommandError> {
         self.store()
             .load(run)
@@ -326,18 +370,23 @@ impl Core {
     fn close_after_cancel(self: std::sync::Arc<Self>, run: RunId) {
         self.tasks.clone().spawn(async move {
             self.worker_ended(run).await;
-            let Ok(now) = self.load(run).await else {
-                return;
-            };
-            let mut batch = Batch::default();
-            for op in now.open_ops.keys() {
-                batch.push(crate::ops::cancelled(*op));
-            }
-            if !batch.events.is_empty()
-                && let Err(error) = self.append(run, batch).await
-            {
-                tracing::warn!(%run, %error, "could not close what the cancelled run left open");
-            }
+            self.close_ended(run).await;
         });
+    }
+
+    /// Closes what a run that is over left open.
+    pub(crate) async fn close_ended(&self, run: RunId) {
+        let Ok(now) = self.load(run).await else {
+            return;
+        };
+        let mut batch = Batch::default();
+        for op in now.open_ops.values().filter(|_| now.state().is_over()) {
+            crate::ops::cancel(op, &mut batch);
+        }
+        if !batch.events.is_empty()
+            && let Err(error) = self.append(run, batch).await
+        {
+            tracing::warn!(%run, %error, "could not close what the cancelled run left open");
+        }
     }
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use domain::{Event, FailCause, ReviewKind, ReviewState, Run, WaitCause};
+use domain::{Event, FailCause, ReviewId, ReviewKind, ReviewState, Run, WaitCause};
 use secrets::{KeySource, Secret};
 
 use crate::asks;
@@ -26,14 +26,11 @@ impl Worker {
                     self.auth_mended(&backend).await?;
                     return Ok(Some(found));
                 }
-                Err(problem) => problem,
+                Err(problem) => self.core.redact(&problem),
             };
-            if !self.wait_for_credential(&backend, &problem).await? {
-                self.fail(
-                    FailCause::Review,
-                    format!("ended while its credential did not work: {problem}"),
-                )
-                .await?;
+            if let Some(end) = self.wait_for_credential(&backend, &problem).await? {
+                let why = format!("ended while its credential did not work: {problem}");
+                self.fail_after(Some(end), FailCause::Review, why).await?;
                 return Ok(None);
             }
             // The user may have mended it by changing the backend.
@@ -89,12 +86,13 @@ impl Worker {
         }
     }
 
-    /// Waits until the credential should be looked at again. `false`: a person ended the run.
+    /// Waits until the credential should be looked at again, or returns the review by
+    /// which a person ends the run.
     async fn wait_for_credential(
         &self,
         backend: &BackendConfig,
         problem: &str,
-    ) -> Result<bool, Halt> {
+    ) -> Result<Option<ReviewId>, Halt> {
         self.begin_wait(WaitCause::Auth, None, problem).await?;
         self.ask_once_for_credential(backend, problem).await?;
         let mut changes = self.control.changes();
@@ -102,16 +100,18 @@ impl Worker {
         if let Some((id, review)) = asks::pending(&run, ReviewKind::Auth)
             && let ReviewState::Decided(answer) = &review.state
         {
-            let end = answer.choice == "end";
+            if answer.choice == "end" {
+                return Ok(Some(id));
+            }
             self.journal
                 .append(Batch::of(Event::ReviewUsed { review: id }))
                 .await?;
-            return Ok(!end);
+            return Ok(None);
         }
         self.rest().await;
         let recheck = Duration::from_millis(self.core.settings().auth_recheck_ms);
         tokio::select! {
-            _ = tokio::time::timeout(recheck, changes.changed()) => Ok(true),
+            _ = tokio::time::timeout(recheck, changes.changed()) => Ok(None),
             () = self.control.stop.cancelled() => Err(Halt::Stopped),
         }
     }

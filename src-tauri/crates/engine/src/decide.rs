@@ -29,8 +29,8 @@ pub enum DecideError {
 }
 
 impl Engine {
-    /// Records a decision and wakes its run. The same decision again is no error.
-    pub async fn decide(&self, review: ReviewId, answer: Answer) -> Result<RunId, DecideError> {
+    /// Records a decision and wakes its run. A second decision is refused.
+    pub async fn decide(&self, review: ReviewId, mut answer: Answer) -> Result<RunId, DecideError> {
         let found = self.find(review).await?;
         if !found.offers(&answer.choice) {
             let offered: Vec<&str> = found.choices.iter().map(|c| c.id.as_str()).collect();
@@ -45,6 +45,7 @@ impl Engine {
             });
         }
         let run = found.run;
+        answer.note = answer.note.map(|note| self.core.redact(&note));
         let event = Event::ReviewDecided { review, answer };
         faults::crash_point("engine.before_decision");
         match self

@@ -27,7 +27,7 @@ impl Worker {
 
     async fn execute_after(&self, run: &Run, op: &Op, first: Vec<Event>) -> Result<(), Halt> {
         // Before it is busy: a run that waits for its budget's review holds no slot.
-        self.mind_budget_before_op(run).await?;
+        self.mind_budget_before_op(run, op).await?;
         let _busy = self.busy().await?;
         let tool = match self.tool_of(op).await? {
             Ok(tool) => tool,
@@ -116,6 +116,8 @@ impl Worker {
         keeper: Option<String>,
         plan: Option<String>,
     ) -> Result<(), Halt> {
+        // Nothing begins any more once the run is to stop, however long it queued for its turn.
+        self.check_stop()?;
         let mut batch = Batch {
             events: first,
             blobs: Vec::new(),

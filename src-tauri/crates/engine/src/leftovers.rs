@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::RunId;
+
 use crate::core::Core;
 use crate::shell::keeper_dir_name;
 
@@ -35,12 +37,32 @@ impl Core {
             let name = dir
                 .file_name()
                 .map(|name| name.to_string_lossy().into_owned());
-            if name.is_some_and(|name| !needed.contains(&name)) {
-                self.tasks.spawn(remove(dir));
+            if let Some(name) = name.filter(|name| !needed.contains(name)) {
+                self.tasks.spawn(self.clone().end_leftover(name, dir));
             }
         }
         Ok(())
     }
+}
+
+impl Core {
+    /// Ends what a cancelled run still had going when the daemon died, and removes it.
+    async fn end_leftover(self: Arc<Self>, name: String, dir: PathBuf) {
+        if let Ok(keeper::Adoption::Alive(keeper)) = keeper::adopt(&dir).await {
+            let _ = keeper.kill_tree().await;
+            let _ = keeper.wait().await;
+        }
+        if let Some(run) = run_of_keeper(&name) {
+            self.close_ended(run).await;
+        }
+        remove(dir).await;
+    }
+}
+
+/// The run a keeper's folder is named after (`shell::keeper_name`).
+fn run_of_keeper(name: &str) -> Option<RunId> {
+    const UUID: usize = 36;
+    name.get(..UUID)?.parse().ok()
 }
 
 async fn remove(dir: PathBuf) {

@@ -6,23 +6,29 @@ use domain::{
     OpState, Review, ReviewId, ReviewKind, ReviewState, Run, Settlement,
 };
 use futures_util::future::join_all;
+use tokio_util::sync::CancellationToken;
 
 use crate::journal::{Batch, Halt};
 use crate::worker::Worker;
 
-/// An operation that ends because its run does.
-pub(crate) fn cancelled(op: OpId) -> Event {
+/// Closes an operation that ends because its run does. The model's call gets its
+/// result all the same: a conversation with a call that nothing answers is refused
+/// by the provider when the run is resumed.
+pub(crate) fn cancel(op: &Op, batch: &mut Batch) {
+    let result = op.call_id.is_some().then(|| {
+        batch.blob("The run ended before this call did; whether it happened is not known.")
+    });
     let error = OpError {
         kind: OpErrorKind::Cancelled,
         message: "the run ended before it".to_owned(),
         retry_at: None,
     };
-    Event::OpFailed {
-        op,
+    batch.push(Event::OpFailed {
+        op: op.id,
         error,
-        result: None,
+        result,
         charge: None,
-    }
+    });
 }
 
 impl Worker {
@@ -58,7 +64,20 @@ impl Worker {
         if ids.is_empty() {
             return Ok(run);
         }
-        let results = join_all(ids.into_iter().map(|id| Box::pin(self.carry_out(id)))).await;
+        // One that cannot go on must not be left alone until a person answers its siblings:
+        // those that only wait come back with it.
+        let again = CancellationToken::new();
+        let results = join_all(ids.into_iter().map(|id| {
+            let again = &again;
+            Box::pin(async move {
+                let result = self.carry_out(id, again).await;
+                if result.is_err() {
+                    again.cancel();
+                }
+                result
+            })
+        }))
+        .await;
         // Every call has come as far as it can; the gravest reason to stop counts.
         let mut stop = None;
         for halt in results.into_iter().filter_map(Result::err) {
@@ -72,7 +91,7 @@ impl Worker {
         }
     }
 
-    async fn carry_out(&self, id: OpId) -> Result<(), Halt> {
+    async fn carry_out(&self, id: OpId, again: &CancellationToken) -> Result<(), Halt> {
         loop {
             let mut changes = self.control.changes();
             let run = self.journal.load().await?;
@@ -81,7 +100,10 @@ impl Worker {
             };
             match (op.state, run.review_of(id)) {
                 (_, Some(review)) => match &review.state {
-                    ReviewState::Open => self.wait_for_change(&mut changes).await?,
+                    ReviewState::Open => tokio::select! {
+                        changed = self.wait_for_change(&mut changes) => changed?,
+                        () = again.cancelled() => return Ok(()),
+                    },
                     ReviewState::Decided(answer) => {
                         self.act_on(&run, op, review.id, review.kind, answer)
                             .await?

@@ -311,15 +311,35 @@ impl Worker {
 
     async fn dependency_over(&self) -> Result<Run, Halt> {
         let run = self.journal.load().await?;
-        if run.waits.iter().any(|w| w.cause == WaitCause::Dependency) {
-            return self
-                .journal
-                .append(Batch::of(Event::WaitEnded {
-                    cause: WaitCause::Dependency,
-                }))
-                .await;
+        let mut batch = Batch::default();
+        if let Some((review, asked)) = asks::pending(&run, ReviewKind::Dependency)
+            && asked.is_open()
+        {
+            batch.push(Event::ReviewWithdrawn {
+                review,
+                why: "the run it follows is completed".to_owned(),
+            });
         }
-        Ok(run)
+        if run.waits.iter().any(|w| w.cause == WaitCause::Dependency) {
+            batch.push(Event::WaitEnded {
+                cause: WaitCause::Dependency,
+            });
+        }
+        if batch.events.is_empty() {
+            return Ok(run);
+        }
+        self.journal.append(batch).await
+    }
+
+    /// *Start anyway* is used up by the start itself: until there is a slot the run may
+    /// be paused, or Longhaul stopped, and nobody should be asked again.
+    pub(crate) fn dependency_decision(&self, run: &Run) -> Batch {
+        let decided = asks::pending(run, ReviewKind::Dependency).filter(|(_, r)| !r.is_open());
+        let used = decided.map(|(review, _)| Event::ReviewUsed { review });
+        Batch {
+            events: used.into_iter().collect(),
+            blobs: Vec::new(),
+        }
     }
 
     /// `true`: start anyway. `false`: the run was ended.
@@ -327,8 +347,14 @@ impl Worker {
         let detail = format!("'{}' is {}", other.task.title, other.state());
         self.begin_wait(WaitCause::Dependency, None, &detail)
             .await?;
+        let mut grown = self.core.store().subscribe();
         loop {
             let mut changes = self.control.changes();
+            // It may be resumed, and come to its end after all.
+            let other_now = self.core.store().load(other.id).await?;
+            if other_now.is_some_and(|other| other.phase == domain::Phase::Completed) {
+                return Ok(true);
+            }
             let run = self.journal.load().await?;
             let Some((id, review)) = asks::pending(&run, ReviewKind::Dependency) else {
                 let review = Box::new(asks::dependency(&run, other, self.core.now()));
@@ -338,17 +364,18 @@ impl Worker {
                 continue;
             };
             let ReviewState::Decided(answer) = &review.state else {
-                self.wait_for_change(&mut changes).await?;
+                tokio::select! {
+                    changed = self.wait_for_change(&mut changes) => changed?,
+                    changed = grown.changed() => changed.map_err(|_| Halt::Stopped)?,
+                }
                 continue;
             };
-            let start = answer.choice == "start";
-            self.journal
-                .append(Batch::of(Event::ReviewUsed { review: id }))
-                .await?;
-            if !start {
-                self.fail(FailCause::Dependency, detail.clone()).await?;
+            if answer.choice == "start" {
+                return Ok(true);
             }
-            return Ok(start);
+            self.fail_after(Some(id), FailCause::Dependency, detail)
+                .await?;
+            return Ok(false);
         }
     }
 }

@@ -46,7 +46,10 @@ impl Worker {
                 return self.agent_turn(run, call).await;
             }
             let affordable = match self.afford(&run, &call).await? {
-                Affordable::Yes(affordable) => affordable,
+                Affordable::Yes(affordable) => {
+                    self.budget_fits(&run).await?;
+                    affordable
+                }
                 Affordable::Asked(run) => return Ok(*run),
             };
             let Some((key, fingerprint)) = self.credential(&run, &call.backend).await? else {
@@ -211,7 +214,8 @@ impl Worker {
         self.frame.get_or_init(|| {
             let facts = run.workspace.as_ref();
             let path = facts.map(|w| PathBuf::from(&w.path)).unwrap_or_default();
-            let instructions = tools::project_instructions(&path);
+            let instructions =
+                tools::project_instructions(&path).map(|text| self.core.redact(&text));
             let system = tools::system_prompt(&tools::PromptFacts {
                 workspace: &path,
                 verify: run.task.verify.as_deref(),
@@ -403,7 +407,7 @@ impl Worker {
         let now = self.journal.load().await?;
         let mut batch = Batch::default();
         for op in now.open_ops.values().filter(|op| op.kind == OpKind::Model) {
-            batch.push(crate::ops::cancelled(op.id));
+            crate::ops::cancel(op, &mut batch);
         }
         for wait in &now.waits {
             batch.push(Event::WaitEnded { cause: wait.cause });
@@ -435,7 +439,7 @@ impl Worker {
             .append(Batch::of(Event::WaitBegan {
                 cause,
                 until,
-                detail: detail.to_owned(),
+                detail: self.core.redact(detail),
             }))
             .await
             .map(|_| ())

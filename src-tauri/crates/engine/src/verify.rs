@@ -2,14 +2,14 @@
 
 use domain::{
     Event, FailCause, MessageOrigin, Op, OpClass, OpKind, OpMode, OpOutcome, OpState, Phase,
-    ReviewKind, ReviewState, Run,
+    ReviewId, ReviewKind, ReviewState, Run,
 };
 use keeper::Adoption;
 
 use crate::asks;
 use crate::journal::{Batch, Halt};
 use crate::shell::{Waited, keeper_dir_name, keeper_name};
-use crate::worker::Worker;
+use crate::worker::{Worker, close_reviews};
 
 /// What came of the verify command.
 enum Verdict {
@@ -21,7 +21,7 @@ impl Worker {
     /// The agent says it is done: verify, then complete, or let it go on.
     pub(crate) async fn conclude(&self, run: Run) -> Result<Run, Halt> {
         let Some(command) = run.task.verify.clone() else {
-            return self.complete(run).await;
+            return self.complete(run, None).await;
         };
         if let Some((id, review)) = asks::pending(&run, ReviewKind::VerifyFailed) {
             let state = review.state.clone();
@@ -32,13 +32,14 @@ impl Worker {
             self.verify(run, &command).await?
         };
         match verdict {
-            Verdict::Passed => self.complete(run).await,
+            Verdict::Passed => self.complete(run, None).await,
             Verdict::Failed(output) => self.after_failed_verify(run, &command, output).await,
         }
     }
 
-    async fn complete(&self, run: Run) -> Result<Run, Halt> {
+    async fn complete(&self, run: Run, decided: Option<ReviewId>) -> Result<Run, Halt> {
         let mut batch = Batch::default();
+        close_reviews(&run, decided, &mut batch);
         let text = self.last_words(&run).await?.unwrap_or_default();
         let result = batch.blob(text);
         batch.push(Event::Completed { result });
@@ -226,12 +227,8 @@ impl Worker {
             return self.journal.load().await;
         };
         self.enter().await?;
-        let used = Event::ReviewUsed { review: id };
         match answer.choice.as_str() {
-            "accept" => {
-                let run = self.journal.append(Batch::of(used)).await?;
-                self.complete(run).await
-            }
+            "accept" => self.complete(run, Some(id)).await,
             "again" => {
                 let detail = run
                     .reviews
@@ -243,15 +240,12 @@ impl Worker {
                     .note
                     .map(|n| format!("{detail}\n\nThe user's note: {n}"))
                     .unwrap_or(detail);
+                let used = Event::ReviewUsed { review: id };
                 self.send_back(&command, &note, vec![used]).await
             }
             _ => {
-                self.journal.append(Batch::of(used)).await?;
-                self.fail(
-                    FailCause::Verify,
-                    "the verify command still fails".to_owned(),
-                )
-                .await
+                let why = "the verify command still fails".to_owned();
+                self.fail_after(Some(id), FailCause::Verify, why).await
             }
         }
     }

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 
-use domain::{Event, FailCause, InterruptCause, MessageOrigin, Phase, QueueReason, Run, RunId};
+use domain::{
+    Event, FailCause, InterruptCause, MessageOrigin, Phase, QueueReason, ReviewId, Run, RunId,
+};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::control::Control;
@@ -92,7 +94,7 @@ impl Worker {
                     }
                 }
                 Err(Halt::Store(why)) => {
-                    tracing::error!(run = %self.id, %why, "the run stops: its journal cannot be written");
+                    self.give_up(&why).await;
                     return;
                 }
             }
@@ -100,10 +102,12 @@ impl Worker {
     }
 
     async fn give_up(&self, why: &str) {
-        tracing::error!(run = %self.id, %why, "the worker and the journal disagree");
+        tracing::error!(run = %self.id, %why, "the run stops: its worker cannot go on");
         let event = Event::Interrupted {
             cause: InterruptCause::Stalled,
-            detail: format!("the engine could not go on: {why}"),
+            detail: self
+                .core
+                .redact(&format!("the engine could not go on: {why}")),
             last_alive: self.core.now(),
         };
         if let Err(error) = self.journal.append(Batch::of(event)).await {
@@ -165,11 +169,12 @@ impl Worker {
             run = self.await_dependency(run).await?;
             run = self.await_resources(run).await?;
             self.enter().await?;
-            let event = Event::Started {
+            let mut batch = self.dependency_decision(&self.journal.load().await?);
+            batch.push(Event::Started {
                 backend: run.backend.clone(),
                 model: run.task.model.clone(),
-            };
-            run = self.journal.append(Batch::of(event)).await?;
+            });
+            run = self.journal.append(batch).await?;
         } else {
             self.enter().await?;
         }
@@ -206,21 +211,26 @@ impl Worker {
                 () = self.control.stop.cancelled() => return Err(Halt::Stopped),
             };
             *slot = Some(granted);
+            // Its share begins with the slot: what it waited for before is not its work.
+            *self.chunk_began.lock().await = Some(self.core.now());
         }
         Ok(())
     }
 
     /// Enters, and says that something goes on until the guard is dropped.
     pub(crate) async fn busy(&self) -> Result<Busy<'_>, Halt> {
-        self.enter().await?;
+        // Counted first: a sibling that rests meanwhile must not take the slot away again.
         self.busy.fetch_add(1, Ordering::SeqCst);
-        Ok(Busy(&self.busy))
+        let busy = Busy(&self.busy);
+        self.enter().await?;
+        Ok(busy)
     }
 
     /// Gives the slot to others while nothing of this run goes on.
     pub(crate) async fn rest(&self) {
+        let mut slot = self.slot.lock().await;
         if self.busy.load(Ordering::SeqCst) == 0 {
-            self.slot.lock().await.take();
+            slot.take();
         }
     }
 
@@ -285,30 +295,43 @@ impl Worker {
 
     /// Ends the run as failed, with what the model last said as partial result.
     pub(crate) async fn fail(&self, cause: FailCause, message: String) -> Result<Run, Halt> {
+        self.fail_after(None, cause, message).await
+    }
+
+    /// Ends the run as failed because of what a person decided: the decision is used
+    /// up with it, so that no crash can fall between and have it asked again.
+    pub(crate) async fn fail_after(
+        &self,
+        decided: Option<ReviewId>,
+        cause: FailCause,
+        message: String,
+    ) -> Result<Run, Halt> {
         let run = self.journal.load().await?;
-        let mut batch = self.withdraw_reviews(&run, "the run ended");
-        let partial = self.last_words(&run).await?.map(|text| batch.blob(text));
-        for op in run.open_ops.keys() {
-            batch.push(crate::ops::cancelled(*op));
-        }
-        batch.push(Event::Failed {
-            cause,
-            message,
-            partial,
-        });
+        let partial = self.last_words(&run).await?;
+        let mut batch = Batch::default();
+        self.add_failure(&run, decided, (cause, message), partial, &mut batch);
         self.journal.append(batch).await
     }
 
-    /// Withdraws what nobody needs to decide any more.
-    pub(crate) fn withdraw_reviews(&self, run: &Run, why: &str) -> Batch {
-        let mut batch = Batch::default();
-        for review in run.reviews.keys() {
-            batch.push(Event::ReviewWithdrawn {
-                review: *review,
-                why: why.to_owned(),
-            });
+    /// What ends `run` as failed: nobody is asked any more, nothing stays open.
+    pub(crate) fn add_failure(
+        &self,
+        run: &Run,
+        decided: Option<ReviewId>,
+        (cause, message): (FailCause, String),
+        partial: Option<String>,
+        batch: &mut Batch,
+    ) {
+        close_reviews(run, decided, batch);
+        for op in run.open_ops.values() {
+            crate::ops::cancel(op, batch);
         }
-        batch
+        let partial = partial.map(|text| batch.blob(text));
+        batch.push(Event::Failed {
+            cause,
+            message: self.core.redact(&message),
+            partial,
+        });
     }
 
     /// The last text the model said, if any.
@@ -316,6 +339,20 @@ impl Worker {
         let mut conversation = self.conversation.lock().await;
         conversation.catch_up(&self.journal, run).await?;
         Ok(conversation.last_model_text())
+    }
+}
+
+/// Uses up the decision that ends the run, and withdraws what nobody needs to decide any more.
+pub(crate) fn close_reviews(run: &Run, decided: Option<ReviewId>, batch: &mut Batch) {
+    for review in run.reviews.keys().copied() {
+        batch.push(if decided == Some(review) {
+            Event::ReviewUsed { review }
+        } else {
+            Event::ReviewWithdrawn {
+                review,
+                why: "the run ended".to_owned(),
+            }
+        });
     }
 }
 
