@@ -13,6 +13,7 @@ mod failures;
 mod first_run;
 mod in_doubt;
 mod limits;
+mod real_claude;
 mod rehearsal;
 mod reviews;
 mod support;
