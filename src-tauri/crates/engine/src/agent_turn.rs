@@ -168,17 +168,8 @@ impl Worker {
                     why: "the agent's turn is over".to_owned(),
                 });
             }
-            let error = OpError {
-                kind: OpErrorKind::Agent,
-                message: "the agent ended its turn without a result of this call".to_owned(),
-                retry_at: None,
-            };
-            batch.push(Event::OpFailed {
-                op: op.id,
-                error,
-                result: None,
-                charge: None,
-            });
+            let words = "the agent ended its turn without a result of this call";
+            batch.push(crate::ops::lost_with_agent(op.id, words));
         }
         if batch.events.is_empty() {
             Ok(())

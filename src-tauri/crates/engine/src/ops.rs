@@ -31,6 +31,21 @@ pub(crate) fn cancel(op: &Op, batch: &mut Batch) {
     });
 }
 
+/// A call of an agent that ended without saying what became of it.
+pub(crate) fn lost_with_agent(op: OpId, message: &str) -> Event {
+    let error = OpError {
+        kind: OpErrorKind::Agent,
+        message: message.to_owned(),
+        retry_at: None,
+    };
+    Event::OpFailed {
+        op,
+        error,
+        result: None,
+        charge: None,
+    }
+}
+
 impl Worker {
     /// Carries every open tool call to its end. Calls that must wait for a
     /// person do not hold up the others.

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use domain::{
-    Event, InterruptCause, Op, OpClass, OpError, OpErrorKind, OpId, OpKind, OpMode, OpState, Phase,
-    QueueReason, Run, RunId, RunState, Settlement, Timestamp,
+    Event, InterruptCause, Op, OpClass, OpId, OpKind, OpMode, OpState, Phase, QueueReason, Run,
+    RunId, RunState, Settlement, Timestamp,
 };
 use keeper::{AdoptError, Adoption};
 use limiter::{SavedPause, Snapshot};
@@ -140,7 +140,9 @@ impl Core {
             return false;
         }
         let deaths = &run.daemon_deaths;
-        let crashing = deaths.len() >= 2
+        // Old deaths say nothing of a run that was stopped in good order since.
+        let crashing = interruption.cause == InterruptCause::DaemonDied
+            && deaths.len() >= 2
             && deaths[deaths.len() - 1].ms_since(deaths[deaths.len() - 2])
                 < settings.crash_window_ms;
         let down = self.now().ms_since(interruption.last_alive);
@@ -246,43 +248,11 @@ impl Core {
         let never_allowed = op.mode == OpMode::Gated && op.state == OpState::Intended;
         match (op.kind, op.class) {
             (OpKind::Tool, _) if never_allowed && !run.task.kind.is_native() => {
-                let error = OpError {
-                    kind: OpErrorKind::Agent,
-                    message: "the agent was lost before it began this".to_owned(),
-                    retry_at: None,
-                };
-                batch.push(Event::OpFailed {
-                    op: op.id,
-                    error,
-                    result: None,
-                    charge: None,
-                });
+                let words = "the agent was lost before it began this";
+                batch.push(crate::ops::lost_with_agent(op.id, words));
             }
-            (OpKind::Model, _) if !run.task.kind.is_native() => {
-                let error = OpError {
-                    kind: OpErrorKind::Agent,
-                    message: evidence.to_owned(),
-                    retry_at: None,
-                };
-                batch.push(Event::OpFailed {
-                    op: op.id,
-                    error,
-                    result: None,
-                    charge: None,
-                });
-            }
-            (_, OpClass::Pure) if !run.task.kind.is_native() => {
-                let error = OpError {
-                    kind: OpErrorKind::Agent,
-                    message: evidence.to_owned(),
-                    retry_at: None,
-                };
-                batch.push(Event::OpFailed {
-                    op: op.id,
-                    error,
-                    result: None,
-                    charge: None,
-                });
+            (OpKind::Model, _) | (_, OpClass::Pure) if !run.task.kind.is_native() => {
+                batch.push(crate::ops::lost_with_agent(op.id, &self.redact(evidence)));
             }
             (kind, OpClass::Pure) => {
                 let model = run
