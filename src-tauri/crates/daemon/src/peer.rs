@@ -31,9 +31,9 @@ impl Connected<IncomingStream<'_, UserSocket>> for Peer {
     }
 }
 
-/// Refuses a decision that comes from inside a run, and one of which that cannot be
+/// Refuses a change that comes from inside a run, and one of which that cannot be
 /// told: a caller that ended before it could be looked at, or that is in a namespace
-/// out of sight. Whoever decides waits for the answer, so only these are refused.
+/// out of sight. Whoever asks waits for the answer, so only these are refused.
 pub(crate) async fn must_be_outside(peer: Peer, keepers: PathBuf) -> Result<(), ApiError> {
     let place = match peer.pid {
         Some(pid) => tokio::task::spawn_blocking(move || keeper::place_of(pid, &keepers))
@@ -43,12 +43,12 @@ pub(crate) async fn must_be_outside(peer: Peer, keepers: PathBuf) -> Result<(), 
     };
     let why = match place {
         Place::Outside => return Ok(()),
-        Place::Inside => "a decision cannot come from inside a run",
+        Place::Inside => "nothing can be decided or changed from inside a run",
         Place::Unknown => "it cannot be told whether this comes from inside a run",
     };
     Err(ApiError::new(
         ErrorCode::Refused,
         why,
-        "decide it yourself: `longhaul reviews` in your own terminal",
+        "do it yourself, in your own terminal",
     ))
 }

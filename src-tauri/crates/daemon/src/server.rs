@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api::Api;
 use crate::handlers;
-use crate::peer::Peer;
+use crate::peer::{Peer, must_be_outside};
 use crate::stream;
 
 type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -95,7 +95,8 @@ pub(crate) async fn serve(
 }
 
 /// One route for each endpoint of the protocol's list. A missing handler does
-/// not compile.
+/// not compile. Whatever changes something is refused from inside a run: an agent
+/// that could start a run, or raise a budget, could decide.
 macro_rules! routes {
     ($($name:ident: $request:ident => $response:ident, provides [$($p:ident),*], invalidates [$($i:ident),*];)*) => {
         fn endpoints(mut router: Router<Api>) -> Router<Api> {
@@ -107,7 +108,10 @@ macro_rules! routes {
                             let body = whole(body).await?;
                             api.must_serve(<protocol::$request as Request>::NAME)?;
                             let request: protocol::$request = read(&body)?;
-                            let work: BoxFuture<'_, _> = Box::pin(handlers::$name(&api, peer, request));
+                            if !<protocol::$request as Request>::INVALIDATES.is_empty() {
+                                must_be_outside(peer, api.home().join("keepers")).await?;
+                            }
+                            let work: BoxFuture<'_, _> = Box::pin(handlers::$name(&api, request));
                             work.await
                         })
                         .await

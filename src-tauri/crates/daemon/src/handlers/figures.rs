@@ -11,13 +11,8 @@ use secrets::KeySource;
 use store::{GroupBy, LedgerFilter, LedgerTotals};
 
 use crate::api::{Api, Working};
-use crate::peer::Peer;
 
-pub(crate) async fn cost(
-    api: &Api,
-    _peer: Peer,
-    request: CostRequest,
-) -> Result<CostReport, ApiError> {
+pub(crate) async fn cost(api: &Api, request: CostRequest) -> Result<CostReport, ApiError> {
     let by = match request.by {
         CostBy::Day => GroupBy::Day,
         CostBy::Model => GroupBy::Model,
@@ -84,11 +79,7 @@ fn add(sum: CostRow, row: &CostRow) -> CostRow {
     }
 }
 
-pub(crate) async fn limits(
-    api: &Api,
-    _peer: Peer,
-    _request: LimitsRequest,
-) -> Result<LimitsView, ApiError> {
+pub(crate) async fn limits(api: &Api, _request: LimitsRequest) -> Result<LimitsView, ApiError> {
     let working = api.working()?;
     let names = backends_by_gate(working).await?;
     let now = api.inner.clock.now();

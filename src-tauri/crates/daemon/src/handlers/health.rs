@@ -13,13 +13,8 @@ use protocol::{
 use store::BackupError;
 
 use crate::api::{Api, Ending};
-use crate::peer::{Peer, must_be_outside};
 
-pub(crate) async fn version(
-    api: &Api,
-    _peer: Peer,
-    _request: VersionRequest,
-) -> Result<VersionInfo, ApiError> {
+pub(crate) async fn version(api: &Api, _request: VersionRequest) -> Result<VersionInfo, ApiError> {
     let store = api.inner.working.as_ref().map(|working| &working.store);
     Ok(VersionInfo {
         version: api.inner.options.version.to_owned(),
@@ -30,11 +25,7 @@ pub(crate) async fn version(
     })
 }
 
-pub(crate) async fn status(
-    api: &Api,
-    _peer: Peer,
-    _request: StatusRequest,
-) -> Result<DaemonStatus, ApiError> {
+pub(crate) async fn status(api: &Api, _request: StatusRequest) -> Result<DaemonStatus, ApiError> {
     let paths = &api.inner.options.paths;
     let mut status = DaemonStatus {
         pid: std::process::id(),
@@ -93,11 +84,7 @@ fn no_space(home: &Path) -> Option<String> {
     })
 }
 
-pub(crate) async fn doctor(
-    api: &Api,
-    _peer: Peer,
-    _request: DoctorRequest,
-) -> Result<DoctorReport, ApiError> {
+pub(crate) async fn doctor(api: &Api, _request: DoctorRequest) -> Result<DoctorReport, ApiError> {
     let home = api.home();
     let report = apart(async move || store::doctor(&home).await).await?;
     let mut findings: Vec<Finding> = report
@@ -134,11 +121,7 @@ pub(crate) async fn doctor(
     Ok(DoctorReport { ok, findings })
 }
 
-pub(crate) async fn backup(
-    api: &Api,
-    _peer: Peer,
-    request: BackupRequest,
-) -> Result<BackupMade, ApiError> {
+pub(crate) async fn backup(api: &Api, request: BackupRequest) -> Result<BackupMade, ApiError> {
     let to = request.file.map(PathBuf::from);
     if to.as_ref().is_some_and(|file| !file.is_absolute()) {
         return Err(not_absolute());
@@ -200,12 +183,7 @@ const LET_GO: Duration = Duration::from_secs(5);
 /// Puts a backup in the place of the store's files, damaged or not. A store that is
 /// open is closed first: it cannot be replaced under its writer. The daemon ends then,
 /// and the next one opens what is there.
-pub(crate) async fn restore(
-    api: &Api,
-    peer: Peer,
-    request: RestoreRequest,
-) -> Result<Restored, ApiError> {
-    must_be_outside(peer, api.home().join("keepers")).await?;
+pub(crate) async fn restore(api: &Api, request: RestoreRequest) -> Result<Restored, ApiError> {
     let file = PathBuf::from(&request.file);
     if !file.is_absolute() {
         return Err(not_absolute());
@@ -255,12 +233,7 @@ fn unusable(error: BackupError) -> ApiError {
     ApiError::new(ErrorCode::Conflict, error.to_string(), hint)
 }
 
-pub(crate) async fn stop(
-    api: &Api,
-    peer: Peer,
-    request: StopRequest,
-) -> Result<Stopping, ApiError> {
-    must_be_outside(peer, api.home().join("keepers")).await?;
+pub(crate) async fn stop(api: &Api, request: StopRequest) -> Result<Stopping, ApiError> {
     api.end(match request.how {
         StopHow::Now => Ending::Now,
         StopHow::Drain => Ending::Drain,

@@ -13,7 +13,6 @@ use store::RunFilter;
 
 use super::command_error;
 use crate::api::Api;
-use crate::peer::Peer;
 use crate::{stream, views};
 
 /// Log entries in one page unless the client asks for fewer.
@@ -22,11 +21,7 @@ const PAGE: u32 = 1000;
 /// Who is behind a call that names nobody.
 const BY: &str = "user";
 
-pub(crate) async fn start_run(
-    api: &Api,
-    _peer: Peer,
-    request: RunRequest,
-) -> Result<RunStarted, ApiError> {
+pub(crate) async fn start_run(api: &Api, request: RunRequest) -> Result<RunStarted, ApiError> {
     let engine = &api.working()?.engine;
     let project = PathBuf::from(&request.project);
     if !project.is_absolute() {
@@ -114,11 +109,7 @@ fn start_error(error: StartError) -> ApiError {
     }
 }
 
-pub(crate) async fn runs(
-    api: &Api,
-    _peer: Peer,
-    request: RunsRequest,
-) -> Result<RunList, ApiError> {
+pub(crate) async fn runs(api: &Api, request: RunsRequest) -> Result<RunList, ApiError> {
     let filter = RunFilter {
         state: request.state,
         project: request.project,
@@ -135,11 +126,7 @@ pub(crate) async fn runs(
     })
 }
 
-pub(crate) async fn show(
-    api: &Api,
-    _peer: Peer,
-    request: ShowRequest,
-) -> Result<RunView, ApiError> {
+pub(crate) async fn show(api: &Api, request: ShowRequest) -> Result<RunView, ApiError> {
     let id = api.run_id(&request.run).await?;
     let store = &api.working()?.store;
     let run = store.load(id).await.map_err(ApiError::internal)?;
@@ -152,11 +139,7 @@ pub(crate) async fn show(
     views::run_view(store, &run).await
 }
 
-pub(crate) async fn logs(
-    api: &Api,
-    _peer: Peer,
-    request: LogsRequest,
-) -> Result<LogPage, ApiError> {
+pub(crate) async fn logs(api: &Api, request: LogsRequest) -> Result<LogPage, ApiError> {
     let run = api.run_id(&request.run).await?;
     let store = &api.working()?.store;
     let limit = request.limit.unwrap_or(PAGE).clamp(1, PAGE);
@@ -175,11 +158,7 @@ pub(crate) async fn logs(
     Ok(LogPage { run, entries, next })
 }
 
-pub(crate) async fn resume(
-    api: &Api,
-    _peer: Peer,
-    request: ResumeRequest,
-) -> Result<RunAcks, ApiError> {
+pub(crate) async fn resume(api: &Api, request: ResumeRequest) -> Result<RunAcks, ApiError> {
     let engine = &api.working()?.engine;
     let mut acks = Vec::new();
     for id in selected(
@@ -198,11 +177,7 @@ pub(crate) async fn resume(
     Ok(RunAcks { runs: acks })
 }
 
-pub(crate) async fn pause(
-    api: &Api,
-    _peer: Peer,
-    request: PauseRequest,
-) -> Result<RunAcks, ApiError> {
+pub(crate) async fn pause(api: &Api, request: PauseRequest) -> Result<RunAcks, ApiError> {
     let engine = &api.working()?.engine;
     let working = [
         RunState::Queued,
@@ -240,11 +215,7 @@ async fn selected(api: &Api, runs: &RunSelector, all: &[RunState]) -> Result<Vec
     }
 }
 
-pub(crate) async fn cancel(
-    api: &Api,
-    _peer: Peer,
-    request: CancelRequest,
-) -> Result<RunAck, ApiError> {
+pub(crate) async fn cancel(api: &Api, request: CancelRequest) -> Result<RunAck, ApiError> {
     let id = api.run_id(&request.run).await?;
     let run = api
         .working()?
@@ -258,11 +229,7 @@ pub(crate) async fn cancel(
     })
 }
 
-pub(crate) async fn message(
-    api: &Api,
-    _peer: Peer,
-    request: MessageRequest,
-) -> Result<RunAck, ApiError> {
+pub(crate) async fn message(api: &Api, request: MessageRequest) -> Result<RunAck, ApiError> {
     let id = api.run_id(&request.run).await?;
     if request.text.trim().is_empty() {
         return Err(ApiError::usage("the message is empty", "say something"));
@@ -279,11 +246,7 @@ pub(crate) async fn message(
     })
 }
 
-pub(crate) async fn diff(
-    api: &Api,
-    _peer: Peer,
-    request: DiffRequest,
-) -> Result<DiffView, ApiError> {
+pub(crate) async fn diff(api: &Api, request: DiffRequest) -> Result<DiffView, ApiError> {
     let run = api.run_id(&request.run).await?;
     let diff = api
         .working()?
@@ -300,11 +263,7 @@ pub(crate) async fn diff(
     Ok(DiffView { run, diff, files })
 }
 
-pub(crate) async fn apply(
-    api: &Api,
-    _peer: Peer,
-    request: ApplyRequest,
-) -> Result<Applied, ApiError> {
+pub(crate) async fn apply(api: &Api, request: ApplyRequest) -> Result<Applied, ApiError> {
     let run = api.run_id(&request.run).await?;
     if request.into != ApplyAs::Branch {
         return Err(ApiError::new(
@@ -326,11 +285,7 @@ pub(crate) async fn apply(
     })
 }
 
-pub(crate) async fn discard(
-    api: &Api,
-    _peer: Peer,
-    request: DiscardRequest,
-) -> Result<RunAck, ApiError> {
+pub(crate) async fn discard(api: &Api, request: DiscardRequest) -> Result<RunAck, ApiError> {
     let id = api.run_id(&request.run).await?;
     let working = api.working()?;
     working.engine.discard(id).await.map_err(command_error)?;
