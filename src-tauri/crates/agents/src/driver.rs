@@ -266,7 +266,12 @@ pub trait Host: Send + Sync {
     /// The agent begins a call. Told twice, it counts once (by call id).
     async fn call_started(&self, call: ObservedCall) -> Result<(), HostGone>;
     /// The call is over.
-    async fn call_ended(&self, call_id: &str, outcome: OpOutcome, result: &str) -> Result<(), HostGone>;
+    async fn call_ended(
+        &self,
+        call_id: &str,
+        outcome: OpOutcome,
+        result: &str,
+    ) -> Result<(), HostGone>;
     /// The agent asks whether it may make this call. Waits as long as it takes,
     /// across restarts of the daemon: asked again with the same call id, the
     /// same review answers.

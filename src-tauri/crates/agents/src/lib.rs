@@ -7,6 +7,6 @@ mod driver;
 pub mod tools;
 
 pub use driver::{
-    AgentContext, Answered, ChatMessage, Checked, Delta, Driver, Frame, Host, HostGone, ObservedCall, Permit, Stop,
-    ToolCall, ToolSpec, Turn, TurnError, TurnRequest, Usage,
+    AgentContext, Answered, ChatMessage, Checked, Delta, Driver, Frame, Host, HostGone,
+    ObservedCall, Permit, Stop, ToolCall, ToolSpec, Turn, TurnError, TurnRequest, Usage,
 };
