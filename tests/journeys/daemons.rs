@@ -141,7 +141,7 @@ async fn a_wrong_setting_is_named() -> Result<()> {
 
 #[tokio::test]
 async fn a_backup_can_be_put_back() -> Result<()> {
-    let mut daemon = TestDaemon::start(home(QUICK)?).await?;
+    let daemon = TestDaemon::start(home(QUICK)?).await?;
     let add = [
         "backend",
         "add",

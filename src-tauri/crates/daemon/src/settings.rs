@@ -50,6 +50,8 @@ pub struct Config {
     pub release_spacing_ms: Option<u64>,
     /// Whether the machine is kept awake while runs work on mains power: yes, by default.
     pub inhibit_sleep: Option<bool>,
+    /// Calls of one credential that may be on their way at the same time.
+    pub concurrency: Option<usize>,
     /// Policy of tasks that name none.
     pub policy: Option<Preset>,
     /// Log filter, such as `info` or `longhaul_engine=debug`.
@@ -130,6 +132,7 @@ impl Config {
     pub fn limiter(&self) -> limiter::Settings {
         let base = limiter::Settings::default();
         limiter::Settings {
+            concurrency: self.concurrency.unwrap_or(base.concurrency).max(1),
             probe_first_ms: self.probe_ms.unwrap_or(base.probe_first_ms),
             release_spacing_ms: self.release_spacing_ms.unwrap_or(base.release_spacing_ms),
             ..base

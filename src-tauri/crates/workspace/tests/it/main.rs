@@ -1,5 +1,5 @@
 //! Workspaces as the engine uses them, over real repositories and a real git.
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
 
 mod containment;
 mod crashes;
