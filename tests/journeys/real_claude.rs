@@ -91,6 +91,7 @@ async fn real_claude_is_brought_back_after_a_power_cut() -> Result<()> {
         )
         .await?;
     effects.wait_for("begun", 1, PATIENCE).await?;
+    transcript_has(&world, "begun").await?;
     let session = sessions(&world)?;
     assert_eq!(session.len(), 1);
     world.daemon.kill9_all()?;
@@ -291,4 +292,22 @@ async fn completed(world: &World, run: &str) -> Result<Value> {
     let shown = world.daemon.wait_state(run, &ends, PATIENCE).await?;
     ensure!(shown["state"] == "completed", "not completed: {shown:#}");
     Ok(shown)
+}
+
+/// Waits until claude's own transcript has the call: it writes it down a moment after
+/// it began. A call it forgot the scripted model makes again, having no memory but that.
+async fn transcript_has(world: &World, text: &str) -> Result<()> {
+    let until = tokio::time::Instant::now() + PATIENCE;
+    loop {
+        for session in sessions(world).unwrap_or_default() {
+            if fs::read_to_string(&session).is_ok_and(|lines| lines.contains(text)) {
+                return Ok(());
+            }
+        }
+        ensure!(
+            tokio::time::Instant::now() < until,
+            "claude never wrote it down"
+        );
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }

@@ -1,7 +1,8 @@
 //! Running the product and its tests.
 
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context as _, bail};
@@ -68,9 +69,65 @@ pub(crate) fn test(args: &[String]) -> anyhow::Result<()> {
         "build",
         &mut cargo(&["build", "--workspace", "--all-targets"]),
     )?;
-    let mut tests = cargo(&["test", "--workspace"]);
-    tests.args(args);
-    step("test", &mut tests)
+    let mut crates = cargo(&[
+        "test",
+        "--workspace",
+        "--exclude",
+        "longhaul",
+        "--no-fail-fast",
+    ]);
+    crates.args(args);
+    step("test the crates", &mut crates)?;
+    journeys(args)
+}
+
+/// The black-box journeys: processes are started, stalled and killed, against
+/// deadlines. On a machine that stands still for a while one may miss its deadline;
+/// such a one is run once more, alone, and said to be unsteady. What fails twice fails.
+fn journeys(args: &[String]) -> anyhow::Result<()> {
+    let mut all = cargo(&["test", "--package", "longhaul", "--test", "journeys"]);
+    all.args(args);
+    let failed = failures("test the journeys", &mut all)?;
+    if failed.is_empty() {
+        return Ok(());
+    }
+    println!("\nFAILED, and run once more, alone: {}", failed.join(", "));
+    let mut again = cargo(&["test", "--package", "longhaul", "--test", "journeys", "--"]);
+    again.args(["--exact", "--test-threads", "1"]).args(&failed);
+    let still = failures("the failed journeys again", &mut again)?;
+    if !still.is_empty() {
+        bail!("failed twice: {}", still.join(", "));
+    }
+    println!(
+        "UNSTEADY (failed beside the others, passed alone): {}",
+        failed.join(", ")
+    );
+    Ok(())
+}
+
+/// Runs tests, shows what they print, and names those that failed.
+fn failures(what: &str, command: &mut Command) -> anyhow::Result<Vec<String>> {
+    println!("\n==> {what}");
+    let began = Instant::now();
+    let mut child = command.current_dir(root()).stdout(Stdio::piped()).spawn()?;
+    let output = child.stdout.take().context("its output is piped")?;
+    let mut failed = Vec::new();
+    for line in BufReader::new(output).lines() {
+        let line = line?;
+        if let Some(name) = line
+            .strip_prefix("test ")
+            .and_then(|rest| rest.strip_suffix(" ... FAILED"))
+        {
+            failed.push(name.to_owned());
+        }
+        println!("{line}");
+    }
+    let status = child.wait()?;
+    println!("<== {what}: {:.1} s", began.elapsed().as_secs_f32());
+    if failed.is_empty() && !status.success() {
+        bail!("{what} failed ({status})");
+    }
+    Ok(failed)
 }
 
 /// The long crash campaign, seeded: the same number and seed kill at the same moments.

@@ -178,9 +178,33 @@ impl Worker {
         }
     }
 
-    async fn agent_failed(&self, op: &Op, call: &Call, error: TurnError) -> Result<Run, Halt> {
-        if error.kind == OpErrorKind::Cancelled && self.control.detach.is_cancelled() {
+    /// The driver let go of its agent: it was told to, or what it told could not be
+    /// recorded any more. Returns only when the run is over and the agent with it.
+    async fn let_go(&self, op: &Op) -> Result<(), Halt> {
+        if self.control.detach.is_cancelled() {
             return Err(Halt::Stopped); // the agent's keeper lives on
+        }
+        let over = self.journal.load().await?.state().is_over();
+        if !over && !self.control.kill.is_cancelled() {
+            // Its turn stays open, for the next worker to adopt.
+            self.check_stop()?;
+            return Err(Halt::Superseded(
+                "the driver let go of its agent".to_owned(),
+            ));
+        }
+        let dir = self.core.keeper_dir(&keeper_dir_name(op));
+        if let Ok(keeper::Adoption::Alive(keeper)) = keeper::adopt(&dir).await {
+            if let Err(error) = keeper.kill_tree().await {
+                tracing::warn!(run = %self.id, %error, "the agent could not be ended");
+            }
+            let _ = keeper.wait().await;
+        }
+        Ok(())
+    }
+
+    async fn agent_failed(&self, op: &Op, call: &Call, error: TurnError) -> Result<Run, Halt> {
+        if error.kind == OpErrorKind::Cancelled {
+            self.let_go(op).await?;
         }
         let words = self
             .core
