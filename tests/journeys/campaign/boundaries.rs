@@ -41,6 +41,9 @@ struct Crash {
     when: When,
 }
 
+/// How long a daemon may take to die after its run's last event was seen.
+const LAST_BREATH: Duration = Duration::from_secs(2);
+
 /// What one crash led to.
 #[derive(Debug)]
 enum Result {
@@ -201,14 +204,14 @@ pub(crate) async fn dies_at(world: &mut World, at: &str, when: When) -> anyhow::
     if when == When::Keeping {
         return keeper_dies(world).await;
     }
-    match world.drive(PATIENCE).await? {
-        Ended::Completed => Ok(false),
-        Ended::DaemonGone => {
-            killed_by_crash_point(world)?;
-            world.after_death();
-            Ok(true)
-        }
+    let ended = world.drive(PATIENCE).await?;
+    // The last event may be seen before the death that follows it.
+    if matches!(ended, Ended::Completed) && !gone(world, LAST_BREATH).await {
+        return Ok(false);
     }
+    killed_by_crash_point(world)?;
+    world.after_death();
+    Ok(true)
 }
 
 fn killed_by_crash_point(world: &mut World) -> anyhow::Result<()> {
