@@ -7,6 +7,9 @@ use crate::ids::new_review_id;
 /// Longest text shown in a review itself; the rest is in its blob.
 const DETAIL_LIMIT: usize = 16 * 1024;
 
+/// Longest title, in characters.
+const TITLE: usize = 160;
+
 /// A review about `run`, still without choices.
 fn ask(
     run: &Run,
@@ -88,7 +91,7 @@ pub(crate) fn question(
     let mut review = ask(
         run,
         ReviewKind::Question,
-        first_line(question),
+        first_line(question, TITLE),
         "the agent asks".to_owned(),
         question.to_owned(),
         now,
@@ -107,7 +110,7 @@ pub(crate) fn doubt(run: &Run, op: &Op, what: &str, why: &str, now: Timestamp) -
     let mut review = ask(
         run,
         ReviewKind::Doubt,
-        first_line(what),
+        first_line(what, TITLE),
         why.to_owned(),
         what.to_owned(),
         now,
@@ -246,7 +249,7 @@ pub(crate) fn verify_failed(run: &Run, command: &str, output: &str, now: Timesta
     let mut review = ask(
         run,
         ReviewKind::VerifyFailed,
-        format!("'{}' still fails", first_line(command)),
+        format!("'{}' still fails", first_line(command, TITLE)),
         "the agent could not make the verify command succeed".to_owned(),
         output.to_owned(),
         now,
@@ -321,13 +324,14 @@ pub(crate) fn pending(run: &Run, kind: ReviewKind) -> Option<(ReviewId, &Review)
         .map(|(id, review)| (*id, review))
 }
 
-fn first_line(text: &str) -> String {
+/// A text's first line that says anything, cut after `longest` characters.
+pub(crate) fn first_line(text: &str, longest: usize) -> String {
     let line = text
         .lines()
         .find(|line| !line.trim().is_empty())
         .unwrap_or_default()
         .trim();
-    match line.char_indices().nth(160) {
+    match line.char_indices().nth(longest) {
         Some((cut, _)) => format!("{}…", &line[..cut]),
         None => line.to_owned(),
     }

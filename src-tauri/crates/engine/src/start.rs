@@ -14,6 +14,9 @@ use crate::ids::new_run_id;
 use crate::journal::{Batch, Halt};
 use crate::worker::Worker;
 
+/// Longest title of a run, in characters: what lists have room for.
+const TITLE: usize = 120;
+
 /// Longest prompt: beyond it, a file in the project is the better place.
 const PROMPT_LIMIT: usize = 1024 * 1024;
 
@@ -112,7 +115,7 @@ impl Engine {
         }
         let mode = workspace_mode(&core.workspaces, &new).await?;
         let task = Task {
-            title: title(&prompt),
+            title: asks::first_line(&prompt, TITLE),
             prompt: BlobRef::of(prompt.as_bytes()),
             project: new.project.display().to_string(),
             model: backend.model_for(new.model.as_deref()),
@@ -241,18 +244,6 @@ async fn workspace_mode(
         )));
     }
     Ok(new.workspace.unwrap_or(fitting))
-}
-
-fn title(prompt: &str) -> String {
-    let line = prompt
-        .lines()
-        .find(|line| !line.trim().is_empty())
-        .unwrap_or_default()
-        .trim();
-    match line.char_indices().nth(120) {
-        Some((cut, _)) => format!("{}…", &line[..cut]),
-        None => line.to_owned(),
-    }
 }
 
 impl Worker {
