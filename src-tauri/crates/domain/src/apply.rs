@@ -3,7 +3,7 @@
 use crate::event::{Entry, Event, InterruptCause};
 use crate::ids::OpId;
 use crate::op::{Op, OpKind, OpState, Settlement};
-use crate::review::ReviewState;
+use crate::review::{Answer, ReviewState};
 use crate::run::{
     Checkpoint, Failure, Interruption, Phase, Run, RunState, Session, Spent, Wait, WorkspaceFacts,
 };
@@ -67,6 +67,7 @@ impl Run {
             session: None,
             messages: 0,
             heard: 0,
+            sent_from: 0,
             plan: Vec::new(),
             answered_by: Vec::new(),
             backend: task.backend.clone(),
@@ -90,7 +91,7 @@ impl Run {
                 format!("position {} does not follow {}", entry.seq, self.head),
             ));
         }
-        self.check(&entry.event)?;
+        self.check(&entry.event, entry.at)?;
         self.count_active_time(entry);
         self.change(entry);
         self.head = entry.seq;
@@ -165,6 +166,7 @@ impl Run {
             Event::ReviewRequested { .. }
             | Event::ReviewDecided { .. }
             | Event::ReviewUsed { .. }
+            | Event::ReviewReopened { .. }
             | Event::ReviewSnoozed { .. }
             | Event::ReviewWithdrawn { .. } => self.change_review(&entry.event),
             Event::WaitBegan {
@@ -266,6 +268,7 @@ impl Run {
             } => {
                 if let Some(request) = request {
                     self.heard = request.messages;
+                    self.sent_from = request.sent_from;
                 }
                 self.ops_recorded = op.0;
                 if *op_kind == OpKind::Tool {
@@ -292,16 +295,27 @@ impl Run {
                         intended_at: entry.at,
                         started_at: None,
                         plan: None,
+                        edit: None,
                     },
                 );
             }
-            Event::OpStarted { op, keeper, plan } => self.update_op(*op, |op| {
-                op.state = OpState::Started;
-                op.started_at.get_or_insert(entry.at);
-                op.keeper.clone_from(keeper);
-                op.plan.clone_from(plan);
-                op.tries += 1;
-            }),
+            Event::OpStarted { op, keeper, plan } => {
+                // A further try sends what was said since the one before it.
+                if self
+                    .open_ops
+                    .get(op)
+                    .is_some_and(|op| op.kind == OpKind::Model)
+                {
+                    self.heard = self.messages;
+                }
+                self.update_op(*op, |op| {
+                    op.state = OpState::Started;
+                    op.started_at.get_or_insert(entry.at);
+                    op.keeper.clone_from(keeper);
+                    op.plan.clone_from(plan);
+                    op.tries += 1;
+                });
+            }
             Event::OpRetried { op, .. } => self.update_op(*op, |op| op.state = OpState::Intended),
             Event::OpFinished { op, .. } | Event::OpFailed { op, .. } => self.close_op(*op),
             Event::OpSettled { op, settlement, .. } => match settlement {
@@ -338,18 +352,46 @@ impl Run {
                     review.snoozed_until = None;
                 }
             }
-            Event::ReviewSnoozed { review, until } => {
+            Event::ReviewReopened { review, .. } => {
                 if let Some(review) = self.reviews.get_mut(review) {
+                    review.state = ReviewState::Open;
+                }
+            }
+            Event::ReviewSnoozed { review, until } => {
+                // Put off a moment after somebody decided: the decision stands.
+                if let Some(review) = self.reviews.get_mut(review).filter(|r| r.is_open()) {
                     review.snoozed_until = Some(*until);
                 }
             }
-            Event::ReviewUsed { review } | Event::ReviewWithdrawn { review, .. } => {
+            Event::ReviewUsed { review } => {
+                if let Some(review) = self.reviews.remove(review)
+                    && let Some(op) = review.op
+                {
+                    self.use_decision(op, review.state);
+                }
+            }
+            Event::ReviewWithdrawn { review, .. } => {
                 if let Some(op) = self.reviews.remove(review).and_then(|r| r.op) {
                     self.update_op(op, |op| op.review = None);
                 }
             }
             _ => {}
         }
+    }
+
+    /// The operation is free to go on, with the arguments the decision holds for.
+    fn use_decision(&mut self, id: OpId, state: ReviewState) {
+        let Some(mut op) = self.open_ops.remove(&id) else {
+            return;
+        };
+        op.review = None;
+        if let ReviewState::Decided(Answer {
+            edit: Some(edit), ..
+        }) = state
+        {
+            op = op.edited(edit);
+        }
+        self.open_ops.insert(id, op);
     }
 
     fn come_to_rest(&mut self, entry: &Entry) {

@@ -5,11 +5,13 @@ use crate::apply::{Illegal, illegal};
 use crate::event::Event;
 use crate::ids::{OpId, ReviewId};
 use crate::op::{Op, OpMode, OpState, Settlement};
+use crate::review::Review;
 use crate::run::{Phase, Run};
+use crate::time::Timestamp;
 
 impl Run {
-    /// Whether `event` may follow. Changes nothing.
-    pub(crate) fn check(&self, event: &Event) -> Result<(), Illegal> {
+    /// Whether `event` may follow at `at`. Changes nothing.
+    pub(crate) fn check(&self, event: &Event, at: Timestamp) -> Result<(), Illegal> {
         let refuse = |why: &str| Err(illegal(event, why));
         let over = self.state().is_over();
         match event {
@@ -35,25 +37,13 @@ impl Run {
                 self.check_settlement(event, *op, settlement)
             }
             Event::Charged { .. } | Event::Suspended { .. } | Event::Noted { .. } => Ok(()),
-            Event::ReviewDecided { review, answer } => {
-                let found = self.review(event, *review)?;
-                if !found.is_open() {
-                    refuse("somebody has decided already")
-                } else if !found.offers(&answer.choice) {
-                    refuse("that is not one of the choices")
-                } else {
-                    Ok(())
-                }
-            }
-            Event::ReviewUsed { review } => {
-                if self.review(event, *review)?.is_open() {
-                    refuse("nobody has decided yet")
-                } else {
-                    Ok(())
-                }
-            }
-            Event::ReviewSnoozed { review, .. } | Event::ReviewWithdrawn { review, .. } => {
-                self.review(event, *review).map(|_| ())
+            Event::ReviewDecided { .. }
+            | Event::ReviewReopened { .. }
+            | Event::ReviewUsed { .. }
+            | Event::ReviewSnoozed { .. }
+            | Event::ReviewWithdrawn { .. } => self.check_review(event, at),
+            Event::ReviewRequested { review } if self.is_asked(review) => {
+                refuse("a person is asked about it already")
             }
             Event::Started { .. } if self.phase != Phase::Queued => {
                 refuse("only a queued run starts")
@@ -88,8 +78,73 @@ impl Run {
             Event::CheckpointTaken { checkpoint, .. } if checkpoint.0 != self.next_checkpoint() => {
                 refuse("checkpoints are numbered in order")
             }
+            // A failed run may be resumed, and hears then what is said to it now.
+            Event::MessageAdded { .. } if self.phase == Phase::Failed && !self.discarded => Ok(()),
             _ if over => refuse("the run is over"),
             _ => Ok(()),
+        }
+    }
+
+    /// A decision is undone before it takes effect and used from then on: there is no
+    /// moment in which both could happen, or neither.
+    fn check_review(&self, event: &Event, at: Timestamp) -> Result<(), Illegal> {
+        let refuse = |why: &str| Err(illegal(event, why));
+        match event {
+            Event::ReviewDecided { review, answer } => {
+                let found = self.review(event, *review)?;
+                if !found.is_open() {
+                    refuse("somebody has decided already")
+                } else if !found.offers(&answer.choice) {
+                    refuse("that is not one of the choices")
+                } else if !self.is_about_its_arguments(found) {
+                    refuse("it was asked about other arguments")
+                } else if answer.edit.as_ref().is_some_and(|edit| {
+                    answer.choice != "approve" || found.digest.as_ref() != Some(&edit.of)
+                }) {
+                    refuse("only the arguments that are approved can be edited")
+                } else {
+                    Ok(())
+                }
+            }
+            Event::ReviewUsed { review } => {
+                let found = self.review(event, *review)?;
+                match found.answer() {
+                    None => refuse("nobody has decided yet"),
+                    Some(answer) if !answer.holds_at(at) => {
+                        refuse("its decision can still be undone")
+                    }
+                    Some(_) if !self.is_about_its_arguments(found) => {
+                        refuse("it was decided about other arguments")
+                    }
+                    Some(_) => Ok(()),
+                }
+            }
+            Event::ReviewReopened { review, .. } => match self.review(event, *review)?.answer() {
+                None => refuse("nobody has decided, or it was undone already"),
+                Some(answer) if answer.holds_at(at) => refuse("the decision has taken effect"),
+                Some(_) => Ok(()),
+            },
+            Event::ReviewSnoozed { review, .. } | Event::ReviewWithdrawn { review, .. } => {
+                self.review(event, *review).map(|_| ())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether this is asked already, or another review is about the same operation.
+    fn is_asked(&self, review: &Review) -> bool {
+        self.reviews.contains_key(&review.id)
+            || review.op.is_some_and(|op| self.review_of(op).is_some())
+    }
+
+    /// Whether the operation a review is about still has the arguments it was asked about.
+    fn is_about_its_arguments(&self, review: &Review) -> bool {
+        match (
+            review.op.and_then(|op| self.open_ops.get(&op)),
+            &review.digest,
+        ) {
+            (Some(op), Some(digest)) => op.digest == *digest,
+            _ => true,
         }
     }
 
@@ -132,7 +187,7 @@ impl Run {
             .ok_or_else(|| illegal(event, format!("{id} is not open")))
     }
 
-    fn review(&self, event: &Event, id: ReviewId) -> Result<&crate::Review, Illegal> {
+    fn review(&self, event: &Event, id: ReviewId) -> Result<&Review, Illegal> {
         self.reviews
             .get(&id)
             .ok_or_else(|| illegal(event, "there is no such review to act on"))

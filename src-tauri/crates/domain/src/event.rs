@@ -128,6 +128,7 @@ word_enum! {
 
 /// One item of the agent's own plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
 pub struct PlanItem {
     /// What is to be done.
     pub text: String,
@@ -137,6 +138,7 @@ pub struct PlanItem {
 
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Event {
     /// The run exists. Always the first event, and only the first.
@@ -254,6 +256,8 @@ pub enum Event {
     ReviewDecided { review: ReviewId, answer: Answer },
     /// The run acted on the decision. At most once.
     ReviewUsed { review: ReviewId },
+    /// The decision was undone before it took effect: somebody has to decide again.
+    ReviewReopened { review: ReviewId, by: String },
     /// "Not now."
     ReviewSnoozed { review: ReviewId, until: Timestamp },
     /// It no longer needs deciding.
@@ -305,7 +309,10 @@ pub enum Event {
     /// What was in flight, what is known, what changed on disk: for user and agent.
     Briefed { text: BlobRef },
     /// The machine slept or the clock jumped: these milliseconds count for nothing.
-    Suspended { ms: i64 },
+    Suspended {
+        #[cfg_attr(feature = "specta", specta(type = u32))]
+        ms: i64,
+    },
     /// Done, verified where asked.
     Completed { result: BlobRef },
     /// Not done.
@@ -408,6 +415,9 @@ impl Event {
                 vec![result]
             }
             Self::ReviewRequested { review } => review.detail_blob.iter().collect(),
+            Self::ReviewDecided { answer, .. } => {
+                answer.edit.iter().map(|edit| &edit.args).collect()
+            }
             Self::Failed {
                 partial: Some(partial),
                 ..

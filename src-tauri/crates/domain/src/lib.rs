@@ -16,6 +16,8 @@ mod task;
 #[cfg(test)]
 mod tests;
 mod time;
+#[cfg(feature = "specta")]
+pub mod typescript;
 mod usage;
 
 pub use apply::Illegal;
@@ -29,7 +31,7 @@ pub use op::{
     Decision, Op, OpClass, OpError, OpErrorKind, OpKind, OpMode, OpOutcome, OpState, Request,
     Settlement, Verdict,
 };
-pub use review::{Answer, Choice, Review, ReviewKind, ReviewState};
+pub use review::{Answer, Choice, Edit, Review, ReviewKind, ReviewState};
 pub use run::{
     Checkpoint, Failure, Interruption, Message, Phase, Run, RunState, Session, Speaker, Spent,
     Wait, WorkspaceFacts,

@@ -14,7 +14,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// Serialized as a decimal string of dollars (`"0.0105"`), because JSON numbers
 /// are read as floats by most clients.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct NanoUsd(pub i64);
+#[cfg_attr(feature = "specta", derive(specta::Type), specta(transparent))]
+pub struct NanoUsd(#[cfg_attr(feature = "specta", specta(type = String))] pub i64);
 
 const PER_DOLLAR: i64 = 1_000_000_000;
 

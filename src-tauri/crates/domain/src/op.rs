@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{BlobRef, Digest, OpId, ReviewId};
 use crate::money::NanoUsd;
+use crate::review::Edit;
 use crate::task::word_enum;
 use crate::time::Timestamp;
 
@@ -80,6 +81,7 @@ word_enum! {
 
 /// A policy's verdict and the rule that gave it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
 pub struct Decision {
     /// Allow, review or deny.
     pub verdict: Verdict,
@@ -90,15 +92,24 @@ pub struct Decision {
 /// What a model request was made of: a prefix of the run's messages and the
 /// blobs around it, so that requests cost no storage of their own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
 pub struct Request {
     /// The backend asked, by name (the task's own, or a named fallback).
     pub backend: String,
     /// The model asked for.
     pub model: String,
-    /// How many of the run's messages were sent.
+    /// How many of the run's messages there were: the last ones sent.
     pub messages: u32,
+    /// Number (from 0) of the first message sent after the prompt, where earlier ones
+    /// did not fit the model's context; 0 where all were sent.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub sent_from: u32,
     /// System prompt and tool definitions, as sent.
     pub frame: BlobRef,
+}
+
+fn is_zero(n: &u32) -> bool {
+    *n == 0
 }
 
 word_enum! {
@@ -137,6 +148,7 @@ word_enum! {
 
 /// Why an operation failed, in words for the user.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
 pub struct OpError {
     /// What may be done about it.
     pub kind: OpErrorKind,
@@ -159,6 +171,7 @@ word_enum! {
 
 /// How an operation that a crash left open was settled.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
 #[serde(tag = "how", rename_all = "snake_case")]
 pub enum Settlement {
     /// It changes nothing (or has not happened): it will be run again.
@@ -203,7 +216,8 @@ pub struct Op {
     /// The model's id of the call (`toolu_…`), which its result must carry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub call_id: Option<String>,
-    /// The arguments exactly as received.
+    /// The arguments it runs with: exactly as received, or as a person changed them
+    /// before approving it.
     pub args: BlobRef,
     /// What a decision about it is bound to.
     pub digest: Digest,
@@ -230,4 +244,19 @@ pub struct Op {
     /// (a planned write's before- and after-image), as JSON.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<String>,
+    /// What a person changed in it before approving it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edit: Option<Box<Edit>>,
+}
+
+impl Op {
+    /// The operation with the arguments a person put in the place of its own. Whatever
+    /// happens to it from here on (a second try, a doubt after a crash) is about these.
+    pub fn edited(mut self, edit: Box<Edit>) -> Self {
+        self.args = edit.args.clone();
+        self.digest = edit.digest.clone();
+        self.summary.clone_from(&edit.summary);
+        self.edit = Some(edit);
+        self
+    }
 }

@@ -35,6 +35,7 @@ word_enum! {
 
 /// One possible answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
 pub struct Choice {
     /// The word to answer with (`approve`, `reject`, `happened`, …).
     pub id: String,
@@ -57,6 +58,7 @@ impl Choice {
 
 /// What was decided, by whom, when.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
 pub struct Answer {
     /// One of the review's choices; for a question, the answer itself is in `note`
     /// and this is `answer`.
@@ -71,10 +73,41 @@ pub struct Answer {
     /// New cost cap, with a budget's `more`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_cost: Option<NanoUsd>,
+    /// From when on the run may act on it, and until when it can be undone. Absent: at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effective_at: Option<Timestamp>,
+    /// With an approval: arguments to use in the place of those asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edit: Option<Box<Edit>>,
+}
+
+impl Answer {
+    /// Whether the run may act on it at `now`; until then it can be undone.
+    pub fn holds_at(&self, now: Timestamp) -> bool {
+        self.effective_at.is_none_or(|from| from <= now)
+    }
+}
+
+/// Arguments a person put in the place of those an operation was asked with. Both
+/// versions are kept: the operation's intent has the first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub struct Edit {
+    /// The digest of the arguments that were replaced: the edit holds for no others.
+    pub of: Digest,
+    /// The arguments to use instead: a JSON object.
+    pub args: BlobRef,
+    /// Their digest.
+    pub digest: Digest,
+    /// One line for people: the command, the path.
+    pub summary: String,
+    /// What was changed, as the model is told with the result.
+    pub told: String,
 }
 
 /// Where a review is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum ReviewState {
     /// Nobody has answered.
@@ -85,6 +118,7 @@ pub enum ReviewState {
 
 /// Something a person must decide, as long as the run has not acted on it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
 pub struct Review {
     /// Its id.
     pub id: ReviewId,
@@ -132,5 +166,29 @@ impl Review {
     /// Whether somebody still has to answer.
     pub fn is_open(&self) -> bool {
         self.state == ReviewState::Open
+    }
+
+    /// The answer, as soon as the run may act on it.
+    pub fn decision(&self, now: Timestamp) -> Option<&Answer> {
+        self.answer().filter(|answer| answer.holds_at(now))
+    }
+
+    /// The answer, whether or not it can still be undone.
+    pub fn answer(&self) -> Option<&Answer> {
+        match &self.state {
+            ReviewState::Open => None,
+            ReviewState::Decided(answer) => Some(answer),
+        }
+    }
+
+    /// When its decision takes effect, if it was made with time to undo it.
+    pub fn effective_at(&self) -> Option<Timestamp> {
+        self.answer().and_then(|answer| answer.effective_at)
+    }
+
+    /// Whether the run waits for it: nobody has answered, or the answer was given time to
+    /// be undone. A fold knows no clock; what takes effect is used up a moment later.
+    pub fn is_awaited(&self) -> bool {
+        self.is_open() || self.effective_at().is_some()
     }
 }

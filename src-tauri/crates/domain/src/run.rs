@@ -235,7 +235,7 @@ pub struct Run {
     pub open_ops: BTreeMap<OpId, Op>,
     /// Reviews the run has not acted on.
     pub reviews: BTreeMap<ReviewId, Review>,
-    /// Explicit causes of waiting, oldest first. Open reviews are causes too.
+    /// Explicit causes of waiting, oldest first. Awaited reviews are causes too.
     pub waits: Vec<Wait>,
     /// What was used.
     pub spent: Spent,
@@ -253,6 +253,10 @@ pub struct Run {
     pub messages: u32,
     /// How many of them the backend was last sent: what an agent has heard.
     pub heard: u32,
+    /// The first message after the prompt that the last model call was sent
+    /// ([`crate::Request::sent_from`]).
+    #[serde(default)]
+    pub sent_from: u32,
     /// The agent's plan.
     pub plan: Vec<PlanItem>,
     /// Models that really answered, in order of first answer.
@@ -299,13 +303,13 @@ impl Run {
     }
 
     /// Whether an operation proceeds by itself. An agent's turn does not count
-    /// beside an open review: the agent waits for the answer, too.
+    /// beside an awaited review: the agent waits for the answer, too.
     fn goes_on(&self, op: &Op) -> bool {
         if self.task.kind.is_native() {
             return op.state == OpState::Started;
         }
         match (op.kind, op.state) {
-            (OpKind::Model, OpState::Started) => !self.reviews.values().any(Review::is_open),
+            (OpKind::Model, OpState::Started) => !self.reviews.values().any(Review::is_awaited),
             (_, OpState::Started) => true,
             (_, OpState::Intended) => op.mode == OpMode::Observed && op.review.is_none(),
             _ => false,
@@ -320,7 +324,7 @@ impl Run {
         let reviews = self
             .reviews
             .values()
-            .filter(|r| r.is_open())
+            .filter(|r| r.is_awaited())
             .map(|_| WaitCause::Review);
         for cause in explicit.chain(reviews) {
             if !causes.contains(&cause) {

@@ -10,6 +10,7 @@ macro_rules! word_enum {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[cfg_attr(feature = "specta", derive(specta::Type))]
         pub enum $name { $($(#[$vdoc])* #[serde(rename = $word)] $variant),+ }
 
         impl $name {
@@ -92,18 +93,22 @@ word_enum! {
 
 /// Caps. `None` is "no cap", which only an explicit choice of the user makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
 pub struct Budget {
     /// Dollars, unsettled calls counted at their worst case.
     #[serde(default)]
     pub max_cost: Option<NanoUsd>,
     /// Tokens, cache reads not counted.
     #[serde(default)]
+    #[cfg_attr(feature = "specta", specta(type = Option<u32>))]
     pub max_tokens: Option<u64>,
     /// Tool calls begun.
     #[serde(default)]
+    #[cfg_attr(feature = "specta", specta(type = Option<u32>))]
     pub max_tool_calls: Option<u64>,
     /// Milliseconds of running and verifying; waiting is free.
     #[serde(default)]
+    #[cfg_attr(feature = "specta", specta(type = Option<u32>))]
     pub max_active_ms: Option<i64>,
 }
 
@@ -177,6 +182,7 @@ impl Budget {
 /// What the user asked for, fixed when the run is made. Later changes (more
 /// budget, another message) are events.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
 pub struct Task {
     /// The prompt's first line, shortened: what lists show.
     pub title: String,

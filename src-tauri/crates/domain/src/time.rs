@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
 #[serde(transparent)]
-pub struct Timestamp(pub i64);
+pub struct Timestamp(#[cfg_attr(feature = "specta", specta(type = u32))] pub i64);
 
 impl Timestamp {
     /// This moment plus `ms` milliseconds, saturating.

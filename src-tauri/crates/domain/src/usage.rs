@@ -7,21 +7,27 @@ use crate::money::NanoUsd;
 /// Tokens of one or more calls. `input` never includes cached tokens, whatever
 /// the provider's own field means (Anthropic excludes them, OpenAI includes them).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
 pub struct Tokens {
     /// Prompt tokens neither read from nor written to a cache.
     #[serde(default)]
+    #[cfg_attr(feature = "specta", specta(type = u32))]
     pub input: u64,
     /// Generated tokens, thinking included.
     #[serde(default)]
+    #[cfg_attr(feature = "specta", specta(type = u32))]
     pub output: u64,
     /// Prompt tokens read from a cache.
     #[serde(default)]
+    #[cfg_attr(feature = "specta", specta(type = u32))]
     pub cache_read: u64,
     /// Prompt tokens written to a cache with the provider's short TTL (Anthropic: 5 minutes).
     #[serde(default)]
+    #[cfg_attr(feature = "specta", specta(type = u32))]
     pub cache_write: u64,
     /// Prompt tokens written to a cache with the long TTL (Anthropic: 1 hour).
     #[serde(default)]
+    #[cfg_attr(feature = "specta", specta(type = u32))]
     pub cache_write_long: u64,
 }
 
@@ -51,6 +57,7 @@ impl Tokens {
 /// One priceable piece of a call: a call without `usage.iterations` has exactly
 /// one; with them, one per iteration and the top level is ignored.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
 pub struct UsagePart {
     /// The model that answered, as the response names it.
     pub model: String,
@@ -67,11 +74,13 @@ pub struct UsagePart {
     pub geo: Option<String>,
     /// Server-side web searches, billed per call.
     #[serde(default)]
+    #[cfg_attr(feature = "specta", specta(type = u32))]
     pub web_searches: u64,
 }
 
 /// How a cost figure is known. Kept apart in every total.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
 #[serde(rename_all = "snake_case")]
 pub enum Figure {
     /// Computed from reported usage and the price book.
@@ -88,6 +97,7 @@ pub enum Figure {
 
 /// One row of the ledger: what one call consumed and what that costs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
 pub struct Charge {
     /// The model that answered, as the response names it.
     pub model: String,
@@ -109,9 +119,11 @@ pub struct Charge {
     pub parts: Vec<UsagePart>,
     /// The provider's usage object as received.
     #[serde(default, skip_serializing_if = "serde_json::Value::is_null")]
+    #[cfg_attr(feature = "specta", specta(type = crate::typescript::Json))]
     pub raw: serde_json::Value,
     /// How many requests this row stands for (an agent's report may cover several).
     #[serde(default = "one")]
+    #[cfg_attr(feature = "specta", specta(type = u32))]
     pub requests: u64,
 }
 

@@ -46,7 +46,6 @@ pub struct BackendAdd {
     /// Its name, as tasks will use it.
     pub name: String,
     /// Its kind.
-    #[specta(type = String)]
     pub kind: BackendKind,
     /// The API's address, where it is not the vendor's.
     #[serde(default)]
@@ -91,7 +90,6 @@ pub struct BackendView {
     /// Its name.
     pub name: String,
     /// Its kind.
-    #[specta(type = String)]
     pub kind: BackendKind,
     /// The API's address, where it is not the vendor's.
     pub base_url: Option<String>,
@@ -106,7 +104,6 @@ pub struct BackendView {
     /// Whether its answers are scripted and not a model's.
     pub simulated: bool,
     /// When it was added.
-    #[specta(type = Option<String>)]
     pub added_at: Option<Moment>,
 }
 
@@ -133,6 +130,81 @@ pub struct BackendRemove {
 pub struct BackendRemoved {
     /// Its name.
     pub name: String,
+}
+
+/// Replaces a backend's key. Runs that wait for it go on by themselves.
+#[derive(Clone, Debug, Serialize, Deserialize, specta::Type)]
+pub struct BackendKey {
+    /// The backend's name.
+    pub name: String,
+    /// Where its key comes from now; absent removes the key.
+    #[serde(default)]
+    pub key: Option<KeySource>,
+}
+
+/// Changes a backend; what is absent stays as it is.
+#[derive(Clone, Debug, Serialize, Deserialize, specta::Type)]
+pub struct BackendChange {
+    /// Its name.
+    pub name: String,
+    /// The model asked for unless a task names one; an empty one takes it away.
+    #[serde(default)]
+    pub model: Option<String>,
+    /// The API's address; an empty one is the vendor's.
+    #[serde(default)]
+    pub base_url: Option<String>,
+    /// Whether its calls cost nothing.
+    #[serde(default)]
+    pub free: Option<bool>,
+}
+
+/// Tries a backend that is not kept.
+#[derive(Clone, Debug, Serialize, Deserialize, specta::Type)]
+pub struct ProbeRequest {
+    /// Its kind.
+    pub kind: BackendKind,
+    /// The API's address, where it is not the vendor's.
+    #[serde(default)]
+    pub base_url: Option<String>,
+    /// The model that will be asked for.
+    #[serde(default)]
+    pub model: Option<String>,
+    /// Where its key comes from. A key given here is used once and kept nowhere.
+    #[serde(default)]
+    pub key: Option<KeySource>,
+    /// The agent's command, for agent kinds.
+    #[serde(default)]
+    pub command: Option<String>,
+}
+
+/// Asks which agents are installed on this machine.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, specta::Type)]
+pub struct AgentsFoundRequest {}
+
+/// An agent Longhaul knows of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, specta::Type)]
+pub struct AgentFound {
+    /// What it is called.
+    pub name: String,
+    /// Its program.
+    pub program: String,
+    /// Where that is; absent if it is not installed.
+    pub path: Option<String>,
+    /// What it says its version is.
+    pub version: Option<String>,
+    /// The kind of backend it can be; absent if this version cannot supervise it.
+    pub kind: Option<BackendKind>,
+    /// What it needs before it can be used, in words.
+    pub needs: String,
+    /// The backends that use it already.
+    pub added_as: Vec<String>,
+}
+
+/// The agents Longhaul knows of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, specta::Type)]
+pub struct AgentsFound {
+    /// The agents, those that can be used first.
+    pub agents: Vec<AgentFound>,
 }
 
 /// Tries a backend without spending anything worth mentioning.

@@ -51,7 +51,7 @@ pub struct DaemonStatus {
     /// The socket it answers on.
     pub socket: String,
     /// Seconds since it started.
-    #[specta(type = f64)]
+    #[specta(type = u32)]
     pub uptime_s: u64,
     /// What it serves.
     pub mode: DaemonMode,
@@ -65,6 +65,13 @@ pub struct DaemonStatus {
     pub runs: BTreeMap<String, u32>,
     /// How many reviews are open.
     pub open_reviews: u32,
+    /// The address browsers may use (`127.0.0.1:7700`), if it listens there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listen: Option<String>,
+    /// The protocol's version.
+    pub protocol: u32,
+    /// The newest event's cursor, where the store is open.
+    pub cursor: Option<String>,
 }
 
 /// Has the store examined.
@@ -121,7 +128,7 @@ pub struct BackupMade {
     /// Its absolute path.
     pub file: String,
     /// Its size.
-    #[specta(type = f64)]
+    #[specta(type = u32)]
     pub bytes: u64,
     /// Absent for a verified backup. In maintenance mode `file` is a folder with the
     /// damaged files as they are, and this says so.

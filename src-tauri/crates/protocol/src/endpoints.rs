@@ -24,6 +24,10 @@ pub enum Tag {
     Limits,
     /// The store's health.
     Health,
+    /// The settings.
+    Settings,
+    /// The projects runs were made for.
+    Projects,
 }
 
 /// A request document. Each endpoint has its own, so the type says which is meant.
@@ -61,6 +65,8 @@ macro_rules! endpoints {
             discard: DiscardRequest => RunAck, provides [], invalidates [Run, Runs];
             reviews: ReviewsRequest => ReviewList, provides [Reviews], invalidates [];
             decide: DecideRequest => Decided, provides [], invalidates [Run, Runs, Reviews];
+            undo: UndoRequest => Undone, provides [], invalidates [Run, Runs, Reviews];
+            review: ReviewRequest => ReviewDetail, provides [Reviews, Run], invalidates [];
             snooze: SnoozeRequest => ReviewView, provides [], invalidates [Reviews];
             backend_add: BackendAdd => BackendView, provides [], invalidates [Backends];
             backend_list: BackendListRequest => BackendList, provides [Backends], invalidates [];

@@ -30,7 +30,6 @@ pub struct EventFrame {
     /// `store_id.gseq`: where to continue after this event.
     pub cursor: String,
     /// Whose event.
-    #[specta(type = String)]
     pub run: RunId,
     /// The event.
     pub entry: LogEntry,
@@ -40,35 +39,40 @@ pub struct EventFrame {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, specta::Type)]
 pub struct LogEntry {
     /// Position in the run, from 1 without gaps.
-    #[specta(type = f64)]
+    #[specta(type = u32)]
     pub seq: u64,
     /// When it was recorded.
-    #[specta(type = String)]
     pub at: Moment,
     /// The words it stands for, where the event only refers to them (what the model
     /// said, what a tool answered), shortened to 4 KiB.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
     /// The event itself: `kind` and the fields of that kind.
-    #[specta(type = EventPayload)]
     pub event: Event,
 }
 
-/// What TypeScript knows of an event.
-#[derive(Clone, Debug, Serialize, specta::Type)]
-pub struct EventPayload {
-    /// Which kind of event.
-    pub kind: String,
+/// What a model is doing as its words stream in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, specta::Type)]
+#[serde(rename_all = "snake_case")]
+pub enum DeltaKind {
+    /// It answers.
+    #[default]
+    Text,
+    /// It thinks.
+    Thinking,
 }
 
 /// A piece of text as it streams in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, specta::Type)]
 pub struct Delta {
     /// Whose.
-    #[specta(type = String)]
     pub run: RunId,
     /// Of which operation.
     pub op: u32,
+    /// What the model is doing.
+    pub kind: DeltaKind,
+    /// When the daemon heard it.
+    pub at: Moment,
     /// The piece.
     pub text: String,
 }

@@ -9,19 +9,19 @@ use crate::moment::Moment;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, specta::Type)]
 pub struct Usage {
     /// Prompt tokens neither read from nor written to a cache.
-    #[specta(type = f64)]
+    #[specta(type = u32)]
     pub input: u64,
     /// Generated tokens.
-    #[specta(type = f64)]
+    #[specta(type = u32)]
     pub output: u64,
     /// Prompt tokens read from a cache.
-    #[specta(type = f64)]
+    #[specta(type = u32)]
     pub cache_read: u64,
     /// Prompt tokens written to a cache, whatever its lifetime.
-    #[specta(type = f64)]
+    #[specta(type = u32)]
     pub cache_write: u64,
     /// Model requests.
-    #[specta(type = f64)]
+    #[specta(type = u32)]
     pub requests: u64,
 }
 
@@ -71,8 +71,10 @@ pub struct CostRequest {
     pub by: CostBy,
     /// Only calls since then.
     #[serde(default)]
-    #[specta(type = Option<String>)]
     pub since: Option<Moment>,
+    /// Only calls before then.
+    #[serde(default)]
+    pub until: Option<Moment>,
 }
 
 /// Sums over ledger rows, each kind of figure apart.
@@ -83,20 +85,20 @@ pub struct CostRow {
     /// What was used.
     pub usage: Usage,
     /// Priced, reported and estimated cost, in dollars.
-    #[specta(type = String)]
     pub cost_usd: NanoUsd,
     /// The part of `cost_usd` an agent reported.
-    #[specta(type = String)]
     pub reported_usd: NanoUsd,
     /// The part of `cost_usd` computed from estimated counts.
-    #[specta(type = String)]
     pub estimated_usd: NanoUsd,
     /// What may have been billed besides, at its worst case.
-    #[specta(type = String)]
     pub unsettled_cost_usd: NanoUsd,
     /// Requests whose model has no known price: their cost is in no sum.
-    #[specta(type = f64)]
+    #[specta(type = u32)]
     pub unpriced_requests: u64,
+    /// What the tokens read from caches would have cost besides as plain input, where
+    /// their model's price is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_saved_usd: Option<NanoUsd>,
 }
 
 /// What was spent.
@@ -105,12 +107,53 @@ pub struct CostReport {
     /// What the rows stand for.
     pub by: CostBy,
     /// Since when, if limited.
-    #[specta(type = Option<String>)]
     pub since: Option<Moment>,
     /// One a key.
     pub rows: Vec<CostRow>,
     /// The sum of the rows.
     pub total: CostRow,
+}
+
+/// What a day's cost is divided by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, specta::Type)]
+#[serde(rename_all = "snake_case")]
+pub enum CostStack {
+    /// The model that answered.
+    Model,
+    /// The backend.
+    Backend,
+    /// The project.
+    Project,
+}
+
+/// Asks for the cost of each day, divided.
+#[derive(Clone, Debug, Serialize, Deserialize, specta::Type)]
+pub struct CostSeriesRequest {
+    /// Calls since then.
+    pub since: Moment,
+    /// Calls before then.
+    pub until: Moment,
+    /// What a day's cost is divided by.
+    pub stack: CostStack,
+    /// The user's zone: minutes east of UTC. Days begin at its midnight.
+    #[serde(default)]
+    pub offset_min: i32,
+}
+
+/// The cost of each day, divided.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, specta::Type)]
+pub struct CostSeries {
+    /// The days (`2026-11-21`), without gaps, oldest first.
+    pub days: Vec<String>,
+    /// What the cost is divided by, dearest first.
+    pub keys: Vec<String>,
+    /// Dollars for each key (outer) and day (inner): priced, reported and estimated.
+    pub values: Vec<Vec<NanoUsd>>,
+    /// Dollars that may have been billed besides, for each day.
+    pub unsettled: Vec<NanoUsd>,
+    /// Requests without a known price, for each day: in no sum.
+    #[specta(type = Vec<u32>)]
+    pub unpriced_requests: Vec<u64>,
 }
 
 /// Asks for the limiter's gates.
@@ -129,7 +172,6 @@ pub struct BucketView {
     /// Why it is paused.
     pub cause: Option<String>,
     /// When it opens, where known.
-    #[specta(type = Option<String>)]
     pub until: Option<Moment>,
     /// Calls under way.
     pub in_flight: u32,

@@ -14,16 +14,21 @@ mod endpoints;
 mod error;
 pub mod events;
 mod figures;
+mod health;
 mod moment;
+mod projects;
 mod reviews;
 mod runs;
+mod settings;
+mod steps;
 #[cfg(test)]
 mod tests;
 mod view;
 
 pub use backends::{
-    BackendAdd, BackendCheck, BackendList, BackendListRequest, BackendRemove, BackendRemoved,
-    BackendTest, BackendTestRequest, BackendView, KeySource, KeyText, KeyView,
+    AgentFound, AgentsFound, AgentsFoundRequest, BackendAdd, BackendChange, BackendCheck,
+    BackendKey, BackendList, BackendListRequest, BackendRemove, BackendRemoved, BackendTest,
+    BackendTestRequest, BackendView, KeySource, KeyText, KeyView, ProbeRequest,
 };
 pub use daemon::{
     BackupMade, BackupRequest, DaemonMode, DaemonStatus, DoctorReport, DoctorRequest, Finding,
@@ -32,19 +37,36 @@ pub use daemon::{
 };
 pub use endpoints::{Request, Tag};
 pub use error::{ApiError, ErrorBody, ErrorCode};
-pub use events::{Delta, EventFrame, LogEntry};
+pub use events::{Delta, DeltaKind, EventFrame, LogEntry};
 pub use figures::{
-    BucketView, CostBy, CostReport, CostRequest, CostRow, LimitsRequest, LimitsView, Usage,
+    BucketView, CostBy, CostReport, CostRequest, CostRow, CostSeries, CostSeriesRequest, CostStack,
+    LimitsRequest, LimitsView, Usage,
+};
+pub use health::{
+    BackupFile, DiskUse, Health, HealthRequest, LiveRun, LogLine, LogLines, LogLinesRequest,
+    RehearsalRequest, RehearsalStarted, ServiceRequest, ServiceState, ServiceWish, Working,
 };
 pub use moment::Moment;
+pub use projects::{
+    Folder, Folders, FoldersRequest, ProjectFacts, ProjectList, ProjectRequest, ProjectUse,
+    ProjectsRequest,
+};
 pub use reviews::{
-    AnswerView, ChoiceView, DecideRequest, Decided, ReviewList, ReviewStatus, ReviewView,
-    ReviewsRequest, SnoozeRequest,
+    AnswerView, ChoiceView, DecideRequest, Decided, ReviewCall, ReviewDetail, ReviewList,
+    ReviewRequest, ReviewRun, ReviewStatus, ReviewView, ReviewsRequest, ReviewsStatus,
+    SnoozeRequest, UndoRequest, Undone,
 };
 pub use runs::{
     Applied, ApplyAs, ApplyRequest, CancelRequest, DiffRequest, DiffView, DiscardRequest, Estimate,
-    LogPage, LogsRequest, MessageRequest, PauseRequest, ResumeRequest, RunAck, RunAcks, RunList,
-    RunRequest, RunSelector, RunStarted, RunSummary, RunsRequest, ShowRequest,
+    LogPage, LogsRequest, MessageRequest, OpsWanted, PauseRequest, ResumeRequest, RunAck, RunAcks,
+    RunList, RunRequest, RunSelector, RunStarted, RunSummary, RunsRequest, ShowRequest,
+};
+pub use settings::{
+    Setting, SettingChange, SettingChoice, SettingKind, SettingList, SettingsRequest,
+};
+pub use steps::{
+    Activity, ActivityRequest, BlockKind, BlockView, MAX_BUCKETS, MAX_STEP_ENTRIES, MAX_STEPS,
+    OpDetail, OpRequest, StepPage, StepView, StepsRequest,
 };
 pub use view::{
     BudgetView, CheckpointView, OpView, PlanItemView, Progress, Recovery, RunView, WorkspaceView,

@@ -7,8 +7,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A point in time, written as RFC 3339 in UTC with milliseconds
 /// (`2026-11-21T04:17:02.000Z`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Moment(pub Timestamp);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, specta::Type)]
+#[specta(transparent)]
+pub struct Moment(#[specta(type = String)] pub Timestamp);
 
 impl From<Timestamp> for Moment {
     fn from(at: Timestamp) -> Self {

@@ -23,22 +23,19 @@ pub struct RunRequest {
     pub verify: Option<String>,
     /// How the project's files are isolated; a clone of a git project and a copy of
     /// another folder if absent.
-    #[specta(type = Option<String>)]
     pub workspace: Option<WorkspaceMode>,
     /// Which operations are reviewed; balanced if absent.
-    #[specta(type = Option<String>)]
     pub policy: Option<Preset>,
     /// Dollars.
-    #[specta(type = Option<String>)]
     pub max_cost_usd: Option<NanoUsd>,
     /// Tokens, cache reads not counted.
-    #[specta(type = Option<f64>)]
+    #[specta(type = Option<u32>)]
     pub max_tokens: Option<u64>,
     /// Tool calls.
-    #[specta(type = Option<f64>)]
+    #[specta(type = Option<u32>)]
     pub max_tool_calls: Option<u64>,
     /// Seconds of running and verifying.
-    #[specta(type = Option<f64>)]
+    #[specta(type = Option<u32>)]
     pub max_duration_s: Option<u64>,
     /// Starts only after this run (id or unique prefix) is completed.
     pub after: Option<String>,
@@ -54,10 +51,9 @@ pub struct Estimate {
     /// How many runs it is made of.
     pub runs: u32,
     /// The median cost.
-    #[specta(type = String)]
     pub cost_usd: NanoUsd,
     /// The median active time, in seconds.
-    #[specta(type = f64)]
+    #[specta(type = u32)]
     pub duration_s: u64,
 }
 
@@ -65,7 +61,6 @@ pub struct Estimate {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, specta::Type)]
 pub struct RunStarted {
     /// Its id.
-    #[specta(type = String)]
     pub id: RunId,
     /// What to expect, where this project has a history.
     pub estimate: Option<Estimate>,
@@ -78,10 +73,17 @@ pub struct RunStarted {
 #[serde(default)]
 pub struct RunsRequest {
     /// Only those in this state.
-    #[specta(type = Option<String>)]
     pub state: Option<RunState>,
     /// Only those of this project (absolute path).
     pub project: Option<String>,
+    /// Only those on this backend.
+    pub backend: Option<String>,
+    /// Only those with these words in title, project or prompt, or in what was said.
+    pub text: Option<String>,
+    /// Only those with an event after this cursor (of an earlier [`RunList`]).
+    pub since: Option<String>,
+    /// At most so many; all if absent.
+    pub limit: Option<u32>,
 }
 
 /// The runs, newest first.
@@ -89,16 +91,18 @@ pub struct RunsRequest {
 pub struct RunList {
     /// The runs.
     pub runs: Vec<RunSummary>,
+    /// The list is complete up to this cursor: ask with it as `since` for what changed.
+    pub cursor: String,
+    /// Whether the search for words ended before everything was looked through.
+    pub partial: bool,
 }
 
 /// A run in a list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, specta::Type)]
 pub struct RunSummary {
     /// Its id.
-    #[specta(type = String)]
     pub id: RunId,
     /// Its state.
-    #[specta(type = String)]
     pub state: RunState,
     /// Why it waits, failed or was interrupted.
     pub cause: Option<String>,
@@ -111,28 +115,43 @@ pub struct RunSummary {
     /// The backend that works on it.
     pub backend: String,
     /// That backend's kind.
-    #[specta(type = String)]
     pub kind: BackendKind,
     /// The model asked for.
     pub model: Option<String>,
+    /// When what it waits for ends, where known.
+    pub until: Option<Moment>,
+    /// Why it waits, failed or was interrupted, in words.
+    pub detail: Option<String>,
+    /// What goes on in it now, in one line.
+    pub now: Option<String>,
+    /// The models that really answered, in order of first answer.
+    pub answered_by: Vec<String>,
+    /// The cap in dollars in force.
+    pub max_cost_usd: Option<NanoUsd>,
+    /// The cap in seconds of running and verifying in force.
+    #[specta(type = Option<u32>)]
+    pub max_duration_s: Option<u64>,
+    /// Seconds of running and verifying used.
+    #[specta(type = u32)]
+    pub used_duration_s: u64,
+    /// Tool calls begun.
+    #[specta(type = u32)]
+    pub tool_calls: u64,
     /// Steps so far.
     pub steps: u32,
     /// Open reviews.
     pub open_reviews: u32,
     /// Known cost.
-    #[specta(type = String)]
     pub cost_usd: NanoUsd,
     /// What may have been billed besides.
-    #[specta(type = String)]
     pub unsettled_cost_usd: NanoUsd,
     /// When it was made.
-    #[specta(type = String)]
     pub created_at: Moment,
     /// When its last event was recorded.
-    #[specta(type = String)]
     pub updated_at: Moment,
+    /// Its last sign of life: its last event, or what was heard since.
+    pub heard_at: Moment,
     /// When it was over.
-    #[specta(type = Option<String>)]
     pub ended_at: Option<Moment>,
     /// Whether its answers are scripted and not a model's.
     pub simulated: bool,
@@ -149,10 +168,27 @@ macro_rules! run_request {
     };
 }
 
-run_request!(
-    /// Asks for everything about one run.
-    ShowRequest
-);
+/// Which of a run's operations come with it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, specta::Type)]
+#[serde(rename_all = "snake_case")]
+pub enum OpsWanted {
+    /// All (of a very long run the newest 2,000).
+    #[default]
+    All,
+    /// None, and no checkpoints: for runs that are read page by page.
+    None,
+}
+
+/// Asks for everything about one run.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, specta::Type)]
+pub struct ShowRequest {
+    /// The run (id or unique prefix).
+    pub run: String,
+    /// Whether its operations and checkpoints come with it.
+    #[serde(default)]
+    pub ops: OpsWanted,
+}
+
 run_request!(
     /// Ends a run by the user's wish. Its files stay until it is discarded.
     CancelRequest
@@ -173,7 +209,7 @@ pub struct LogsRequest {
     pub run: String,
     /// Only events after this position.
     #[serde(default)]
-    #[specta(type = f64)]
+    #[specta(type = u32)]
     pub after: u64,
     /// At most so many; the daemon's own maximum (500) if absent or larger.
     #[serde(default)]
@@ -184,12 +220,11 @@ pub struct LogsRequest {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, specta::Type)]
 pub struct LogPage {
     /// The run.
-    #[specta(type = String)]
     pub run: RunId,
     /// The events, oldest first.
     pub entries: Vec<LogEntry>,
     /// Where the next page starts, if there is one now.
-    #[specta(type = Option<f64>)]
+    #[specta(type = Option<u32>)]
     pub next: Option<u64>,
 }
 
@@ -230,10 +265,8 @@ pub struct MessageRequest {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, specta::Type)]
 pub struct RunAck {
     /// The run.
-    #[specta(type = String)]
     pub id: RunId,
     /// Its state now.
-    #[specta(type = String)]
     pub state: RunState,
 }
 
@@ -248,7 +281,6 @@ pub struct RunAcks {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, specta::Type)]
 pub struct DiffView {
     /// The run.
-    #[specta(type = String)]
     pub run: RunId,
     /// The diff.
     pub diff: String,
@@ -283,7 +315,6 @@ pub struct ApplyRequest {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, specta::Type)]
 pub struct Applied {
     /// The run.
-    #[specta(type = String)]
     pub run: RunId,
     /// The branch or folder it was put into.
     pub target: String,

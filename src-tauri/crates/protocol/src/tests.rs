@@ -1,3 +1,5 @@
+mod bindings;
+
 use std::collections::BTreeSet;
 
 use domain::{Entry, Event, QueueReason, Timestamp};
@@ -26,9 +28,11 @@ fn view() -> Value {
             "used_cost_usd": "0.0105", "used_tokens": 7, "used_tool_calls": 1, "used_duration_s": 3},
         "checkpoints": [{"id": "cp1", "step": 1, "at": "2026-11-21T04:17:02.000Z"}],
         "reviews": [{"id": "01990000-0000-7000-8000-000000000002", "run": "01990000-0000-7000-8000-000000000001",
-            "run_title": "t", "op": 1, "kind": "in_doubt", "state": "open", "title": "?", "why": "w", "detail": "ls",
+            "run_title": "t", "run_project": "/p", "run_state": "waiting", "run_cost_usd": "0.0105", "op": 1, "kind": "in_doubt", "state": "open", "title": "?", "why": "w", "detail": "ls",
             "choices": [{"id": "happened", "label": "It happened", "effect": "e"}],
-            "requested_at": "2026-11-21T04:17:02.000Z", "snoozed_until": null, "answer": null}],
+            "requested_at": "2026-11-21T04:17:02.000Z", "snoozed_until": null, "answer": null,
+            "effective_at": null, "ended_at": null, "withdrawn": null, "low_risk": false, "editable": false,
+            "arguments": null}],
         "result": null, "partial_result": null, "recovery": null,
         "created_at": "2026-11-21T04:17:02.000Z", "started_at": null, "ended_at": null,
         "updated_at": "2026-11-21T04:17:02.000Z", "simulated": false

@@ -14,7 +14,6 @@ use crate::reviews::ReviewView;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, specta::Type)]
 pub struct WorkspaceView {
     /// Clone, copy or in place.
-    #[specta(type = String)]
     pub kind: WorkspaceMode,
     /// Absolute path, once they are there.
     pub path: Option<String>,
@@ -34,7 +33,6 @@ pub struct PlanItemView {
     /// What is to be done.
     pub text: String,
     /// How far it is.
-    #[specta(type = String)]
     pub state: PlanState,
 }
 
@@ -59,33 +57,26 @@ pub struct OpView {
     /// The step it belongs to.
     pub step: u32,
     /// Model call, tool call or verification.
-    #[specta(type = String)]
     pub kind: OpKind,
     /// Tool name, model id or `verify`.
     pub name: String,
     /// One line: the command, the path, the model.
     pub summary: String,
     /// What may be done when its outcome is unknown.
-    #[specta(type = String)]
     pub class: OpClass,
     /// Gated or observed.
-    #[specta(type = String)]
     pub mode: OpMode,
     /// Where it is.
-    #[specta(type = String)]
     pub state: OpState,
     /// `ok` or `error`, once it has answered.
     pub outcome: Option<String>,
     /// When its effect could first begin.
-    #[specta(type = Option<String>)]
     pub started_at: Option<Moment>,
     /// When it was over.
-    #[specta(type = Option<String>)]
     pub ended_at: Option<Moment>,
     /// What it used, for a model call.
     pub tokens: Option<Usage>,
     /// What it cost, where that is known.
-    #[specta(type = Option<String>)]
     pub cost_usd: Option<NanoUsd>,
 }
 
@@ -93,28 +84,26 @@ pub struct OpView {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, specta::Type)]
 pub struct BudgetView {
     /// Dollars.
-    #[specta(type = Option<String>)]
     pub max_cost_usd: Option<NanoUsd>,
     /// Tokens, cache reads not counted.
-    #[specta(type = Option<f64>)]
+    #[specta(type = Option<u32>)]
     pub max_tokens: Option<u64>,
     /// Tool calls.
-    #[specta(type = Option<f64>)]
+    #[specta(type = Option<u32>)]
     pub max_tool_calls: Option<u64>,
     /// Seconds of running and verifying.
-    #[specta(type = Option<f64>)]
+    #[specta(type = Option<u32>)]
     pub max_duration_s: Option<u64>,
     /// Dollars used, unsettled and reserved ones at their worst case.
-    #[specta(type = String)]
     pub used_cost_usd: NanoUsd,
     /// Tokens used.
-    #[specta(type = f64)]
+    #[specta(type = u32)]
     pub used_tokens: u64,
     /// Tool calls begun.
-    #[specta(type = f64)]
+    #[specta(type = u32)]
     pub used_tool_calls: u64,
     /// Seconds used.
-    #[specta(type = f64)]
+    #[specta(type = u32)]
     pub used_duration_s: u64,
 }
 
@@ -126,7 +115,6 @@ pub struct CheckpointView {
     /// After which step.
     pub step: u32,
     /// When.
-    #[specta(type = String)]
     pub at: Moment,
 }
 
@@ -138,7 +126,6 @@ pub struct Recovery {
     /// In words.
     pub detail: Option<String>,
     /// When it was interrupted.
-    #[specta(type = Option<String>)]
     pub at: Option<Moment>,
     /// The newest briefing: what was in flight, what is known, what changed on disk.
     pub briefing: Option<String>,
@@ -148,10 +135,8 @@ pub struct Recovery {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, specta::Type)]
 pub struct RunView {
     /// Its id.
-    #[specta(type = String)]
     pub id: RunId,
     /// Its state.
-    #[specta(type = String)]
     pub state: RunState,
     /// Why it waits, failed or was interrupted: the first cause.
     pub cause: Option<String>,
@@ -160,12 +145,10 @@ pub struct RunView {
     /// The same in words.
     pub detail: Option<String>,
     /// When what it waits for ends, where known.
-    #[specta(type = Option<String>)]
     pub until: Option<Moment>,
     /// The backend that works on it.
     pub backend: String,
     /// That backend's kind.
-    #[specta(type = String)]
     pub kind: BackendKind,
     /// The model asked for.
     pub model: Option<String>,
@@ -200,13 +183,11 @@ pub struct RunView {
     /// What it used.
     pub usage: Usage,
     /// Known cost.
-    #[specta(type = String)]
     pub cost_usd: NanoUsd,
     /// What may have been billed besides, at its worst case.
-    #[specta(type = String)]
     pub unsettled_cost_usd: NanoUsd,
     /// Requests whose model has no known price: their cost is in no sum.
-    #[specta(type = f64)]
+    #[specta(type = u32)]
     pub unpriced_requests: u64,
     /// The caps and what counts against them.
     pub budget: BudgetView,
@@ -221,16 +202,12 @@ pub struct RunView {
     /// What is known about its interruption.
     pub recovery: Option<Recovery>,
     /// When it was made.
-    #[specta(type = String)]
     pub created_at: Moment,
     /// When it last got a slot.
-    #[specta(type = Option<String>)]
     pub started_at: Option<Moment>,
     /// When it was over.
-    #[specta(type = Option<String>)]
     pub ended_at: Option<Moment>,
     /// When its last event was recorded.
-    #[specta(type = String)]
     pub updated_at: Moment,
     /// Whether its answers are scripted and not a model's.
     pub simulated: bool,

@@ -94,6 +94,106 @@ fn a_decision_is_made_once_used_once_and_one_of_the_choices() {
     ));
 }
 
+/// A call that waits, and an approval that can be undone until 1000.
+fn decided_with_grace() -> Vec<Event> {
+    let mut events = started();
+    events.push(intent(OpId(1), OpKind::Tool, OpClass::AtMostOnce));
+    events.push(Event::ReviewRequested {
+        review: review(1, Some(OpId(1))),
+    });
+    events.push(Event::ReviewDecided {
+        review: review_id(1),
+        answer: Answer {
+            effective_at: Some(Timestamp(1000)),
+            ..answer("approve")
+        },
+    });
+    events
+}
+
+/// Whether `event` is refused at `at` after `before`.
+fn refused_at(at: i64, before: &[Event], event: Event) -> bool {
+    let mut run = fold(before).expect("the beginning is legal");
+    let entry = Entry {
+        seq: run.head + 1,
+        at: Timestamp(at),
+        event,
+    };
+    run.apply(&entry).is_err()
+}
+
+#[test]
+fn a_decision_is_undone_before_its_time_and_used_from_then_on() {
+    let events = decided_with_grace();
+    let run = fold(&events).unwrap();
+    assert_eq!(run.state(), RunState::Waiting, "nothing goes on meanwhile");
+    assert_eq!(run.causes(), [WaitCause::Review]);
+    let review = review_id(1);
+    let by = "test".to_owned();
+    let undo = Event::ReviewReopened { review, by };
+    let used = Event::ReviewUsed { review };
+    assert!(refused_at(999, &events, used.clone()));
+    assert!(!refused_at(999, &events, undo.clone()));
+    assert!(!refused_at(1000, &events, used));
+    assert!(refused_at(1000, &events, undo.clone()));
+    let mut undone = events.clone();
+    undone.push(undo.clone());
+    assert!(refused(&undone, undo), "undone once");
+    let again = Event::ReviewDecided {
+        review,
+        answer: answer("reject"),
+    };
+    assert!(!refused(&undone, again), "and open again");
+}
+
+#[test]
+fn a_decision_that_took_effect_at_once_is_not_undone() {
+    let mut events = started();
+    events.push(Event::ReviewRequested {
+        review: review(1, None),
+    });
+    events.push(Event::ReviewDecided {
+        review: review_id(1),
+        answer: answer("approve"),
+    });
+    let undo = Event::ReviewReopened {
+        review: review_id(1),
+        by: "test".to_owned(),
+    };
+    assert!(refused(&events, undo));
+}
+
+#[test]
+fn an_edit_is_an_approval_and_holds_for_the_arguments_it_replaces() {
+    let mut events = started();
+    events.push(intent(OpId(1), OpKind::Tool, OpClass::AtMostOnce));
+    events.push(Event::ReviewRequested {
+        review: review(1, Some(OpId(1))),
+    });
+    let decide = |choice: &str, edit: Box<Edit>| Event::ReviewDecided {
+        review: review_id(1),
+        answer: Answer {
+            edit: Some(edit),
+            ..answer(choice)
+        },
+    };
+    let mut other = edit();
+    other.of = Digest::of("shell", b"something else");
+    assert!(refused(&events, decide("approve", other)));
+    assert!(refused(&events, decide("reject", edit())));
+    events.push(decide("approve", edit()));
+    events.push(Event::ReviewUsed {
+        review: review_id(1),
+    });
+    let run = fold(&events).unwrap();
+    let op = &run.open_ops[&OpId(1)];
+    assert_eq!((&op.args, &op.digest), (&edit().args, &edit().digest));
+    assert_eq!(
+        op.summary, "$ echo b",
+        "a second try and a doubt are about it"
+    );
+}
+
 #[test]
 fn a_run_that_is_over_does_nothing_more_and_a_failed_one_can_be_resumed() {
     let mut completed = started();

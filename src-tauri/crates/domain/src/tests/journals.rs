@@ -50,7 +50,7 @@ pub(super) fn review(n: u8, op: Option<OpId>) -> Box<Review> {
             Choice::new("approve", "Approve", ""),
             Choice::new("reject", "Reject", ""),
         ],
-        digest: None,
+        digest: op.map(|_| Digest::of("shell", b"{}")),
         subject: None,
         requested_at: Timestamp(0),
         snoozed_until: None,
@@ -86,6 +86,8 @@ pub(super) fn answer(choice: &str) -> Answer {
         by: "test".to_owned(),
         at: Timestamp(0),
         max_cost: None,
+        effective_at: None,
+        edit: None,
     }
 }
 
@@ -107,8 +109,24 @@ pub(super) fn charge(nanos: i64, figure: Figure) -> Box<Charge> {
     })
 }
 
-/// One offer to the fold, from two dice.
-fn offer(run: &Run, kind: u8, n: u8) -> Event {
+/// An approval of `echo b` in the place of what was asked for.
+pub(super) fn edit() -> Box<Edit> {
+    Box::new(Edit {
+        of: Digest::of("shell", b"{}"),
+        args: blob("echo b"),
+        digest: Digest::of("shell", b"echo b"),
+        summary: "$ echo b".to_owned(),
+        told: "echo b".to_owned(),
+    })
+}
+
+/// One of few reviews, so that the dice meet the same one more than once.
+fn some_review(n: u8) -> ReviewId {
+    review_id(n % 4)
+}
+
+/// One offer to the fold at `at`, from two dice.
+fn offer(run: &Run, kind: u8, n: u8, at: Timestamp) -> Event {
     let some_op = run
         .open_ops
         .keys()
@@ -120,7 +138,7 @@ fn offer(run: &Run, kind: u8, n: u8) -> Event {
         message: "cut".to_owned(),
         retry_at: None,
     };
-    match kind % 27 {
+    match kind % 30 {
         0 => Event::Queued {
             reason: QueueReason::Resumed,
         },
@@ -178,17 +196,25 @@ fn offer(run: &Run, kind: u8, n: u8) -> Event {
             charge: None,
         },
         14 => Event::ReviewRequested {
-            review: review(n, Some(some_op)),
+            review: review(n % 4, Some(some_op)),
         },
-        15 => Event::ReviewDecided {
-            review: review_id(n),
-            answer: answer("approve"),
+        15 | 27 => Event::ReviewDecided {
+            review: some_review(n),
+            answer: Answer {
+                effective_at: (kind % 30 == 27).then(|| at.plus_ms(i64::from(n))),
+                edit: n.is_multiple_of(3).then(edit),
+                ..answer("approve")
+            },
         },
-        16 => Event::ReviewUsed {
-            review: review_id(n),
+        16 | 28 => Event::ReviewUsed {
+            review: some_review(n),
         },
-        17 => Event::ReviewWithdrawn {
-            review: review_id(n),
+        29 => Event::ReviewReopened {
+            review: some_review(n),
+            by: "test".to_owned(),
+        },
+        17 if n < 64 => Event::ReviewWithdrawn {
+            review: some_review(n),
             why: "over".to_owned(),
         },
         18 => Event::WaitBegan {
@@ -248,7 +274,7 @@ pub(super) fn grow(dice: &[(u8, u8)]) -> Vec<Entry> {
         let entry = Entry {
             seq: run.head + 1,
             at,
-            event: offer(&run, *kind, *n),
+            event: offer(&run, *kind, *n, at),
         };
         if run.apply(&entry).is_ok() {
             entries.push(entry);
@@ -323,11 +349,49 @@ proptest! {
     }
 
     #[test]
+    fn a_decision_is_used_once_in_its_time_and_for_its_arguments(dice in dice()) {
+        let mut decided = std::collections::BTreeMap::new();
+        let entries = grow(&dice);
+        let mut run = Run::begin(&entries[0]).unwrap();
+        for entry in &entries[1..] {
+            let before = run.clone();
+            run.apply(entry).unwrap();
+            match &entry.event {
+                Event::ReviewDecided { review, answer } => {
+                    prop_assert!(decided.insert(*review, answer.clone()).is_none(), "decided twice");
+                }
+                Event::ReviewReopened { review, .. } => {
+                    let undone = decided.remove(review).expect("only a decision is undone");
+                    prop_assert!(entry.at < undone.effective_at.expect("only with time to undo it"));
+                    prop_assert!(run.reviews[review].is_open());
+                }
+                Event::ReviewUsed { review } => {
+                    let used = decided.remove(review).expect("only a decision is used, and once");
+                    prop_assert!(used.effective_at.is_none_or(|from| from <= entry.at));
+                    let Some(op) = before.reviews[review].op else { continue };
+                    let Some(was) = before.open_ops.get(&op) else { continue };
+                    let now = &run.open_ops[&op];
+                    prop_assert_eq!(Some(&was.digest), before.reviews[review].digest.as_ref());
+                    prop_assert_eq!(&now.digest, used.edit.as_ref().map_or(&was.digest, |e| &e.digest));
+                    prop_assert_eq!(&now.args, used.edit.as_ref().map_or(&was.args, |e| &e.args));
+                }
+                Event::ReviewWithdrawn { review, .. } => {
+                    decided.remove(review);
+                }
+                Event::OpStarted { op, .. } => {
+                    prop_assert!(before.review_of(*op).is_none(), "begun before its decision was used");
+                }
+                _ => {}
+            }
+        }
+    }
+
+    #[test]
     fn a_refused_event_changes_nothing(dice in dice(), kind in any::<u8>(), n in any::<u8>()) {
         let entries = grow(&dice);
         let run = Run::fold(&entries).unwrap().unwrap();
         let mut offered = run.clone();
-        let entry = Entry { seq: run.head + 1, at: run.last_at, event: offer(&run, kind, n) };
+        let entry = Entry { seq: run.head + 1, at: run.last_at, event: offer(&run, kind, n, run.last_at) };
         if offered.apply(&entry).is_err() {
             prop_assert_eq!(offered, run);
         }
