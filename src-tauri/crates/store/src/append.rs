@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use domain::{Entry, Event, Run, RunId, Timestamp};
+use domain::{Entry, Event, ReviewId, Run, RunId, Timestamp};
 use sqlx::SqliteConnection;
 
 use crate::blobs::{self, Prepared};
@@ -11,6 +11,7 @@ use crate::chain::START;
 use crate::error::AppendError;
 use crate::journal::{self, Place};
 use crate::projection::{self, Change};
+use crate::script::Script;
 use crate::snapshots::{self, Fold};
 use crate::{reviews, runs};
 
@@ -48,8 +49,22 @@ pub(crate) struct Context {
     pub(crate) now: Timestamp,
 }
 
-/// Records blobs and the events of several runs. On an error the caller rolls
-/// back to before it; `staged` is changed only on success.
+/// A request that is being checked. Nothing of it is written before all of it is known
+/// to be in order, so that one that is refused leaves nothing to be undone.
+struct Request<'a> {
+    conn: &'a mut SqliteConnection,
+    context: &'a Context,
+    blobs: &'a [Prepared],
+    script: Script,
+    gseq: u64,
+    /// Runs and reviews it makes.
+    runs: i64,
+    reviews: Vec<ReviewId>,
+    snapshots: u32,
+}
+
+/// Records blobs and the events of several runs. `staged` is changed only on success.
+/// After an error that is the store's own the caller rolls back.
 pub(crate) async fn write(
     conn: &mut SqliteConnection,
     context: &Context,
@@ -57,10 +72,19 @@ pub(crate) async fn write(
     known: impl Fn(RunId) -> Option<Arc<Fold>>,
     (appends, blobs): (&[Append], &[Prepared]),
 ) -> Result<Vec<Appended>, AppendError> {
+    let mut request = Request {
+        conn,
+        context,
+        blobs,
+        script: Script::default(),
+        gseq: staged.gseq,
+        runs: 0,
+        reviews: Vec::new(),
+        snapshots: 0,
+    };
     for blob in blobs {
-        blobs::insert(conn, blob).await?;
+        blobs::insert(&mut request.script, blob);
     }
-    let mut gseq = staged.gseq;
     let mut changed: HashMap<RunId, Arc<Fold>> = HashMap::new();
     let mut done = Vec::with_capacity(appends.len());
     let mut last = staged.last;
@@ -72,9 +96,9 @@ pub(crate) async fn write(
             .or_else(|| known(append.run));
         let before = match cached {
             Some(fold) => Some((*fold).clone()),
-            None => snapshots::fold_and_mend(conn, append.run).await?,
+            None => snapshots::fold_and_mend(request.conn, append.run).await?,
         };
-        let (fold, entries) = extend(conn, context, before, append, &mut gseq).await?;
+        let (fold, entries) = request.extend(before, append).await?;
         last = Some((append.run, fold.run.head, fold.hash));
         done.push(Appended {
             run: fold.run.clone(),
@@ -82,122 +106,120 @@ pub(crate) async fn write(
         });
         changed.insert(append.run, Arc::new(fold));
     }
+    request.script.run(request.conn).await?;
+    if request.snapshots > 0 {
+        faults::crash_point("store.snapshot_written");
+    }
     staged.folds.extend(changed);
-    staged.gseq = gseq;
+    staged.gseq = request.gseq;
     staged.last = last;
     Ok(done)
 }
 
-async fn extend(
-    conn: &mut SqliteConnection,
-    context: &Context,
-    before: Option<Fold>,
-    append: &Append,
-    gseq: &mut u64,
-) -> Result<(Fold, Vec<(Entry, u64)>), AppendError> {
-    let head = before.as_ref().map_or(0, |f| f.run.head);
-    if append.expect_head == Some(0) && before.is_some() {
-        return Err(AppendError::Exists(append.run));
-    }
-    if append.expect_head.is_some_and(|expected| expected != head) {
-        return Err(AppendError::Conflict { head });
-    }
-    let mut events = append.events.iter();
-    let mut entries = Vec::with_capacity(append.events.len());
-    let mut fold = match before {
-        Some(fold) => fold,
-        None => {
-            let Some(event @ Event::RunCreated { .. }) = events.next() else {
-                return Err(AppendError::Unknown(append.run));
-            };
-            let (fold, entry) = begin(conn, context, append.run, event, gseq).await?;
-            entries.push((entry, *gseq));
-            fold
+impl Request<'_> {
+    async fn extend(
+        &mut self,
+        before: Option<Fold>,
+        append: &Append,
+    ) -> Result<(Fold, Vec<(Entry, u64)>), AppendError> {
+        let head = before.as_ref().map_or(0, |f| f.run.head);
+        if append.expect_head == Some(0) && before.is_some() {
+            return Err(AppendError::Exists(append.run));
         }
-    };
-    for event in events {
-        *gseq += 1;
-        let entry = follow(conn, context, &mut fold, event, *gseq).await?;
-        entries.push((entry, *gseq));
+        if append.expect_head.is_some_and(|expected| expected != head) {
+            return Err(AppendError::Conflict { head });
+        }
+        let mut events = append.events.iter();
+        let mut entries = Vec::with_capacity(append.events.len());
+        let mut fold = match before {
+            Some(fold) => fold,
+            None => {
+                let Some(event @ Event::RunCreated { .. }) = events.next() else {
+                    return Err(AppendError::Unknown(append.run));
+                };
+                let (fold, entry) = self.begin(append.run, event).await?;
+                entries.push((entry, self.gseq));
+                fold
+            }
+        };
+        for event in events {
+            let entry = self.follow(&mut fold, event).await?;
+            entries.push((entry, self.gseq));
+        }
+        runs::update(&mut self.script, &fold);
+        if fold.run.head / snapshots::EVERY > head / snapshots::EVERY {
+            snapshots::write(&mut self.script, &fold)?;
+            self.snapshots += 1;
+        }
+        Ok((fold, entries))
     }
-    runs::update(conn, &fold).await?;
-    if fold.run.head / snapshots::EVERY > head / snapshots::EVERY {
-        snapshots::write(conn, &fold).await?;
-    }
-    Ok((fold, entries))
-}
 
-/// The first event of a run.
-async fn begin(
-    conn: &mut SqliteConnection,
-    context: &Context,
-    id: RunId,
-    event: &Event,
-    gseq: &mut u64,
-) -> Result<(Fold, Entry), AppendError> {
-    let entry = Entry {
-        seq: 1,
-        at: context.now,
-        event: event.clone(),
-    };
-    let run = Run::begin(&entry)?;
-    if run.id != id {
-        return Err(AppendError::Unknown(id));
+    /// The first event of a run.
+    async fn begin(&mut self, id: RunId, event: &Event) -> Result<(Fold, Entry), AppendError> {
+        let entry = Entry {
+            seq: 1,
+            at: self.context.now,
+            event: event.clone(),
+        };
+        let run = Run::begin(&entry)?;
+        if run.id != id {
+            return Err(AppendError::Unknown(id));
+        }
+        let mut fold = Fold {
+            key: runs::next_key(self.conn).await? + self.runs,
+            run,
+            hash: START,
+        };
+        self.runs += 1;
+        runs::insert(&mut self.script, &fold);
+        self.insert(&mut fold, &entry).await?;
+        Ok((fold, entry))
     }
-    *gseq += 1;
-    let mut fold = Fold {
-        key: 0,
-        run,
-        hash: START,
-    };
-    fold.key = runs::insert(conn, &fold).await?;
-    let place = Place {
-        gseq: *gseq,
-        key: fold.key,
-        run: id,
-        epoch: context.epoch,
-        prev: START,
-    };
-    fold.hash = journal::insert(conn, place, &entry).await?;
-    Ok((fold, entry))
-}
 
-/// Any later event of a run.
-async fn follow(
-    conn: &mut SqliteConnection,
-    context: &Context,
-    fold: &mut Fold,
-    event: &Event,
-    gseq: u64,
-) -> Result<Entry, AppendError> {
-    let entry = Entry {
-        seq: fold.run.head + 1,
-        // The wall clock may be set back; a run's own time never goes back.
-        at: context.now.max(fold.run.last_at),
-        event: event.clone(),
-    };
-    // The fold forgets a review once it is used; its row does not.
-    if let Event::ReviewRequested { review } = event
-        && reviews::get(conn, review.id).await?.is_some()
-    {
-        return Err(AppendError::Repeated(review.id));
+    /// Any later event of a run.
+    async fn follow(&mut self, fold: &mut Fold, event: &Event) -> Result<Entry, AppendError> {
+        let entry = Entry {
+            seq: fold.run.head + 1,
+            // The wall clock may be set back; a run's own time never goes back.
+            at: self.context.now.max(fold.run.last_at),
+            event: event.clone(),
+        };
+        // The fold forgets a review once it is used; its row does not.
+        if let Event::ReviewRequested { review } = event {
+            if self.reviews.contains(&review.id)
+                || reviews::get(self.conn, review.id).await?.is_some()
+            {
+                return Err(AppendError::Repeated(review.id));
+            }
+            self.reviews.push(review.id);
+        }
+        let message = fold.run.message_of(event);
+        fold.run.apply(&entry)?;
+        self.insert(fold, &entry).await?;
+        let change = Change {
+            key: fold.key,
+            entry: &entry,
+            message,
+            after: &fold.run,
+        };
+        projection::apply(&mut self.script, &change)?;
+        Ok(entry)
     }
-    let message = fold.run.message_of(event);
-    fold.run.apply(&entry)?;
-    let place = Place {
-        gseq,
-        key: fold.key,
-        run: fold.run.id,
-        epoch: context.epoch,
-        prev: fold.hash,
-    };
-    fold.hash = journal::insert(conn, place, &entry).await?;
-    let change = Change {
-        key: fold.key,
-        entry: &entry,
-        message,
-        after: &fold.run,
-    };
-    projection::apply(conn, &change).await?;
-    Ok(entry)
+
+    /// The event itself, after the one with the fold's hash.
+    async fn insert(&mut self, fold: &mut Fold, entry: &Entry) -> Result<(), AppendError> {
+        if let Some(name) = blobs::missing(self.conn, &entry.event, self.blobs).await? {
+            return Err(AppendError::MissingBlob(name));
+        }
+        self.gseq += 1;
+        let place = Place {
+            gseq: self.gseq,
+            key: fold.key,
+            run: fold.run.id,
+            epoch: self.context.epoch,
+            prev: fold.hash,
+        };
+        fold.hash = journal::insert(&mut self.script, place, entry);
+        Ok(())
+    }
 }

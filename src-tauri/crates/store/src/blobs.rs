@@ -6,13 +6,14 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use domain::BlobRef;
+use domain::{BlobRef, Event};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 use crate::chain::{Hash, name_bytes, to_hash};
 use crate::error::{ReadError, WriteError};
 use crate::pack::{Against, pack, unpack};
+use crate::script::{Script, blob_id};
 
 /// Larger ones, compressed, are files: they would bloat the journal's pages.
 const LARGEST_ROW: usize = 64 << 10;
@@ -156,44 +157,57 @@ pub(crate) fn sync_dir(dir: &Path) -> std::io::Result<()> {
     File::open(dir)?.sync_all()
 }
 
-/// Records a blob unless it is known. One that was known only as a content gets
+/// Records a blob unless it is known, after those it repeats. One that was known only as a content gets
 /// its words when it comes to be shown.
-pub(crate) async fn insert(
-    conn: &mut SqliteConnection,
-    blob: &Prepared,
-) -> Result<(), sqlx::Error> {
-    let known = id_of_hash(conn, &blob.hash).await?;
+pub(crate) fn insert(script: &mut Script, blob: &Prepared) {
     // What repeats others is always younger than they are, so that reading it comes to an end.
-    if known.is_some() && (blob.words.is_none() || !blob.bases.is_empty()) {
-        return Ok(());
+    if blob.words.is_some() && blob.bases.is_empty() {
+        script
+            .add(
+                "UPDATE blob SET codec = ?, raw_len = ?, words = ?, bases = NULL, data = ?
+                 WHERE substr(hash, 1, 8) = ? AND hash = ? AND words IS NULL",
+            )
+            .bind(blob.codec)
+            .bind(blob.raw_len)
+            .bind(blob.words.as_deref())
+            .bind(blob.data.as_deref())
+            .bind_blob(Some(&blob.hash));
     }
-    let mut bases = Vec::with_capacity(blob.bases.len());
-    for base in &blob.bases {
-        let id = id_of_hash(conn, base).await?;
-        bases.push(id.ok_or(sqlx::Error::RowNotFound)?.to_string());
-    }
-    let bases = (!bases.is_empty()).then(|| bases.join(" "));
-    let sql = match known {
-        Some(_) => {
-            "UPDATE blob SET codec = ?2, raw_len = ?3, words = ?4, bases = ?5, data = ?6
-             WHERE id = ?7 AND hash = ?1 AND words IS NULL"
-        }
-        None => {
-            "INSERT INTO blob (hash, codec, raw_len, words, bases, data)
-             SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE ?7 IS NULL"
-        }
-    };
-    sqlx::query(sql)
+    let mut insert = script
+        .add("INSERT INTO blob (hash, codec, raw_len, words, data, bases) SELECT ?, ?, ?, ?, ?, ")
         .bind(&blob.hash[..])
         .bind(blob.codec)
         .bind(blob.raw_len)
         .bind(blob.words.as_deref())
-        .bind(bases)
-        .bind(blob.data.as_deref())
-        .bind(known)
-        .execute(conn)
-        .await?;
-    Ok(())
+        .bind(blob.data.as_deref());
+    for (n, base) in blob.bases.iter().enumerate() {
+        let id = match n {
+            0 => concat!("'' || ", blob_id!()),
+            _ => concat!(" || ' ' || ", blob_id!()),
+        };
+        insert = insert.and(id).bind_blob(Some(base));
+    }
+    if blob.bases.is_empty() {
+        insert = insert.and("NULL");
+    }
+    insert
+        .and(concat!(" WHERE ", blob_id!(), " IS NULL"))
+        .bind_blob(Some(&blob.hash));
+}
+
+/// The first content an event refers to that is neither stored nor about to be.
+pub(crate) async fn missing(
+    conn: &mut SqliteConnection,
+    event: &Event,
+    about_to_be: &[Prepared],
+) -> Result<Option<BlobRef>, sqlx::Error> {
+    for name in event.blobs() {
+        let here = name_bytes(name).is_some_and(|h| about_to_be.iter().any(|b| b.hash == h));
+        if !here && id_of(conn, name).await?.is_none() {
+            return Ok(Some(name.clone()));
+        }
+    }
+    Ok(None)
 }
 
 /// The row a blob's name stands for.

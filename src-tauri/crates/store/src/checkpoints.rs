@@ -4,13 +4,10 @@ use domain::{Checkpoint, CheckpointId, Entry, Event, RunId, Timestamp};
 use sqlx::{Row, SqliteConnection};
 
 use crate::error::ReadError;
+use crate::script::Script;
 
 /// Records a checkpoint.
-pub(crate) async fn insert(
-    conn: &mut SqliteConnection,
-    key: i64,
-    entry: &Entry,
-) -> Result<(), ReadError> {
+pub(crate) fn insert(script: &mut Script, key: i64, entry: &Entry) {
     let Event::CheckpointTaken {
         checkpoint,
         step,
@@ -18,21 +15,17 @@ pub(crate) async fn insert(
         messages,
     } = &entry.event
     else {
-        return Ok(());
+        return;
     };
-    sqlx::query(
-        "INSERT INTO checkpoint (run, id, seq, step, at, snapshot, messages) VALUES (?, ?, ?, ?, ?, ?, ?)",
-    )
-    .bind(key)
-    .bind(checkpoint.0)
-    .bind(entry.seq as i64)
-    .bind(step)
-    .bind(entry.at.0)
-    .bind(snapshot)
-    .bind(messages)
-    .execute(conn)
-    .await?;
-    Ok(())
+    script
+        .add("INSERT INTO checkpoint (run, id, seq, step, at, snapshot, messages) VALUES (?, ?, ?, ?, ?, ?, ?)")
+        .bind(key)
+        .bind(checkpoint.0)
+        .bind(entry.seq as i64)
+        .bind(*step)
+        .bind(entry.at.0)
+        .bind(snapshot.as_str())
+        .bind(*messages);
 }
 
 /// A run's checkpoints, oldest first.

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::chain::START;
 use crate::error::ReadError;
 use crate::projection::{self, Change};
+use crate::script::Script;
 use crate::snapshots::{self, Fold};
 use crate::{blobs, connect, decisions, journal, open, runs};
 
@@ -201,6 +202,7 @@ async fn refold(
     let mut next = 1;
     loop {
         let page = journal::of_run(conn, run, next, PAGE).await?;
+        let mut script = Script::default();
         for event in &page {
             let entry = &event.stored.entry;
             let message = state
@@ -213,33 +215,34 @@ async fn refold(
             let Some(after) = &state else { continue };
             if is_first {
                 runs::insert(
-                    scratch,
+                    &mut script,
                     &Fold {
                         key,
                         run: after.clone(),
                         hash,
                     },
-                )
-                .await?;
+                );
             } else {
                 projection::apply(
-                    scratch,
+                    &mut script,
                     &Change {
                         key,
                         entry,
                         message,
                         after,
                     },
-                )
-                .await?;
+                )?;
             }
         }
+        script.run(scratch).await?;
         if page.len() < PAGE as usize {
             break;
         }
     }
     if let Some(run) = state {
-        runs::update(scratch, &Fold { key, run, hash }).await?;
+        let mut script = Script::default();
+        runs::update(&mut script, &Fold { key, run, hash });
+        script.run(scratch).await?;
     }
     Ok(())
 }

@@ -6,9 +6,10 @@ use sqlx::{Row, SqliteConnection};
 use uuid::Uuid;
 
 use crate::chain::{Hash, Link, name_bytes, to_hash};
+use crate::codes;
 use crate::error::ReadError;
 use crate::payload::{self, Beside};
-use crate::{blobs, codes};
+use crate::script::{Script, blob_id};
 
 /// An event in its run's journal and in the order of all runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,22 +32,10 @@ pub(crate) struct Place {
     pub(crate) prev: Hash,
 }
 
-/// Appends an event and returns its hash. Every blob it names must be stored.
-pub(crate) async fn insert(
-    conn: &mut SqliteConnection,
-    place: Place,
-    entry: &Entry,
-) -> Result<Hash, crate::AppendError> {
-    let mut ids = [None, None];
+/// Appends an event and returns its hash. Every content it names must be stored by then.
+pub(crate) fn insert(script: &mut Script, place: Place, entry: &Entry) -> Hash {
     let names = entry.event.blobs();
-    for (n, name) in names.iter().enumerate() {
-        let id = blobs::id_of(conn, name).await?;
-        let id = id.ok_or_else(|| crate::AppendError::MissingBlob((*name).clone()))?;
-        if let Some(place) = ids.get_mut(n) {
-            *place = Some(id);
-        }
-    }
-    let first_name = names.first().and_then(|name| name_bytes(name));
+    let hashes = [0, 1].map(|n| names.get(n).and_then(|name| name_bytes(name)));
     let beside = Beside {
         op: entry.event.op().map(|op| op.0),
         names: [0, 1].map(|n| names.get(n).map(|name| name.0.as_str())),
@@ -60,30 +49,35 @@ pub(crate) async fn insert(
         op: beside.op,
         at: entry.at.0,
         payload: &json,
-        blob: first_name.as_ref().map(|h| &h[..]),
+        blob: hashes[0].as_ref().map(|h| &h[..]),
     }
     .after(&place.prev);
     // The hash before it is the row's before it; the hash covers it all the same.
-    let insert = sqlx::query(
-        "INSERT INTO event (gseq, run, seq, epoch, at, op, payload, blob, blob2, hash, kind)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    )
-    .bind(place.gseq as i64)
-    .bind(place.key)
-    .bind(entry.seq as i64)
-    .bind(place.epoch)
-    .bind(entry.at.0)
-    .bind(beside.op)
-    .bind(payload::encode(&json, beside))
-    .bind(ids[0])
-    .bind(ids[1])
-    .bind(&hash[..]);
+    let insert = script
+        .add(concat!(
+            "INSERT INTO event (gseq, run, seq, epoch, at, op, payload, blob, blob2, hash, kind)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ",
+            blob_id!(),
+            ", ",
+            blob_id!(),
+            ", ?, ?)"
+        ))
+        .bind(place.gseq as i64)
+        .bind(place.key)
+        .bind(entry.seq as i64)
+        .bind(place.epoch)
+        .bind(entry.at.0)
+        .bind(beside.op)
+        .bind(payload::encode(&json, beside))
+        .bind_blob(hashes[0].as_ref())
+        .bind_blob(hashes[1].as_ref())
+        .bind(&hash[..]);
     match codes::find(codes::EVENTS, &kind) {
-        Some(code) => insert.bind(code).execute(conn).await?,
+        Some(code) => insert.bind(code),
         // A kind that has no code yet stands as its word.
-        None => insert.bind(kind).execute(conn).await?,
+        None => insert.bind(kind),
     };
-    Ok(hash)
+    hash
 }
 
 /// An event as it was read, with what its hash was made of.

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use crate::codes::{self, FIGURES};
 use crate::error::ReadError;
 use crate::runs::count;
+use crate::script::Script;
 
 /// One charge. The event at `seq` of the run carries it in full.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,15 +108,9 @@ pub(crate) fn figure_of(word: &str) -> Result<Figure, ReadError> {
 }
 
 /// Records a charge.
-pub(crate) async fn insert(
-    conn: &mut SqliteConnection,
-    key: i64,
-    entry: &Entry,
-    charge: &Charge,
-    backend: &str,
-) -> Result<(), ReadError> {
+pub(crate) fn insert(script: &mut Script, key: i64, entry: &Entry, charge: &Charge, backend: &str) {
     let tokens = &charge.tokens;
-    sqlx::query(
+    script.add(
         "INSERT INTO ledger (run, seq, at, op, backend, model, figure, cost_nano, requests, input, output,
                              cache_read, cache_write)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -125,17 +120,14 @@ pub(crate) async fn insert(
     .bind(entry.at.0)
     .bind(entry.event.op().map(|op| op.0))
     .bind(backend)
-    .bind(&charge.model)
+    .bind(charge.model.as_str())
     .bind(codes::code(FIGURES, figure_word(charge.figure)))
     .bind(charge.cost.map(|c| c.0))
     .bind(charge.requests as i64)
     .bind(tokens.input as i64)
     .bind(tokens.output as i64)
     .bind(tokens.cache_read as i64)
-    .bind((tokens.cache_write + tokens.cache_write_long) as i64)
-    .execute(conn)
-    .await?;
-    Ok(())
+    .bind((tokens.cache_write + tokens.cache_write_long) as i64);
 }
 
 /// The charges that pass the filter, oldest first.

@@ -31,6 +31,7 @@ mod reading;
 mod reviews;
 mod runs;
 mod salvage;
+mod script;
 mod settings;
 mod snapshots;
 mod store;

@@ -4,11 +4,12 @@ use domain::{Message, MessageOrigin, OpId, OpOutcome, RunId, Speaker};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
-use crate::blobs;
+use crate::chain::name_bytes;
 use crate::codes::{self, SPEAKERS};
 use crate::error::ReadError;
 use crate::journal::name_of;
 use crate::runs::word;
+use crate::script::{Script, blob_id};
 
 fn speaker_word(speaker: Speaker) -> &'static str {
     match speaker {
@@ -29,26 +30,19 @@ fn speaker_of(text: &str) -> Result<Speaker, ReadError> {
 }
 
 /// Records the `n`-th message.
-pub(crate) async fn insert(
-    conn: &mut SqliteConnection,
-    key: i64,
-    n: u32,
-    seq: u64,
-    message: &Message,
-) -> Result<(), ReadError> {
-    let text = blobs::id_of(conn, &message.text)
-        .await?
-        .ok_or_else(|| ReadError::NoBlob(message.text.clone()))?;
-    sqlx::query("INSERT INTO message (run, n, seq, speaker, op, text) VALUES (?, ?, ?, ?, ?, ?)")
+pub(crate) fn insert(script: &mut Script, key: i64, n: u32, seq: u64, message: &Message) {
+    script
+        .add(concat!(
+            "INSERT INTO message (run, n, seq, speaker, op, text) VALUES (?, ?, ?, ?, ?, ",
+            blob_id!(),
+            ")"
+        ))
         .bind(key)
         .bind(n)
         .bind(seq as i64)
         .bind(codes::code(SPEAKERS, speaker_word(message.speaker)))
         .bind(message.op.map(|op| op.0))
-        .bind(text)
-        .execute(conn)
-        .await?;
-    Ok(())
+        .bind_blob(name_bytes(&message.text).as_ref());
 }
 
 /// A run's messages from the `from`-th (0-based) on.

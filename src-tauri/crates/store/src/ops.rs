@@ -8,11 +8,13 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 use uuid::Uuid;
 
+use crate::chain::name_bytes;
+use crate::codes;
 use crate::error::ReadError;
 use crate::journal::name_of;
 use crate::ledger::{figure_of, figure_word};
 use crate::runs::{count, word};
-use crate::{blobs, codes};
+use crate::script::{Script, blob_id};
 
 /// One operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,11 +78,7 @@ pub struct OpRow {
 }
 
 /// Records an intent.
-pub(crate) async fn intend(
-    conn: &mut SqliteConnection,
-    key: i64,
-    entry: &Entry,
-) -> Result<(), ReadError> {
+pub(crate) fn intend(script: &mut Script, key: i64, entry: &Entry) {
     let Event::OpIntended {
         op,
         step,
@@ -95,32 +93,28 @@ pub(crate) async fn intend(
         ..
     } = &entry.event
     else {
-        return Ok(());
+        return;
     };
-    let args = blobs::id_of(conn, args)
-        .await?
-        .ok_or_else(|| ReadError::NoBlob(args.clone()))?;
-    sqlx::query(
+    script.add(concat!(
         "INSERT INTO op (run, id, step, kind, name, class, mode, state, call_id, verdict, rule, summary,
                          tries, intended_at, input, output, cache_read, cache_write, args)
-         VALUES (?, ?, ?, ?, ?, ?, ?, 2, ?, ?, ?, ?, 0, ?, 0, 0, 0, 0, ?)",
-    )
+         VALUES (?, ?, ?, ?, ?, ?, ?, 2, ?, ?, ?, ?, 0, ?, 0, 0, 0, 0, ",
+        blob_id!(),
+        ")"
+    ))
     .bind(key)
     .bind(op.0)
-    .bind(step)
+    .bind(*step)
     .bind(codes::code(codes::OP_KINDS, op_kind.word()))
-    .bind(name)
+    .bind(name.as_str())
     .bind(codes::code(codes::OP_CLASSES, class.word()))
     .bind(codes::code(codes::OP_MODES, mode.word()))
     .bind(call_id.as_deref())
     .bind(codes::code(codes::VERDICTS, decision.verdict.word()))
-    .bind(&decision.rule)
-    .bind(summary)
+    .bind(decision.rule.as_str())
+    .bind(summary.as_str())
     .bind(entry.at.0)
-    .bind(args)
-    .execute(conn)
-    .await?;
-    Ok(())
+    .bind_blob(name_bytes(args).as_ref());
 }
 
 /// What an event makes of an operation's row.
@@ -204,92 +198,81 @@ fn update_of(event: &Event) -> Option<Update<'_>> {
 }
 
 /// Records what became of an operation.
-pub(crate) async fn update(
-    conn: &mut SqliteConnection,
-    key: i64,
-    entry: &Entry,
-) -> Result<(), ReadError> {
+pub(crate) fn update(script: &mut Script, key: i64, entry: &Entry) {
     let (Some(op), Some(update)) = (entry.event.op(), update_of(&entry.event)) else {
-        return Ok(());
+        return;
     };
-    let mut ids = [None, None];
-    for (id, name) in ids.iter_mut().zip([update.result, update.full]) {
-        if let Some(name) = name {
-            *id = blobs::id_of(conn, name).await?;
-        }
-    }
     // An error of an earlier try is not the operation's once it has answered.
     let answered = update.outcome.is_some();
-    sqlx::query(
-        "UPDATE op SET state = coalesce(?1, state), outcome = coalesce(?2, outcome),
-             tries = tries + ?3, started_at = CASE WHEN ?3 THEN coalesce(started_at, ?4) ELSE started_at END,
-             ended_at = CASE WHEN ?5 THEN ?4 END,
-             result = coalesce(?6, result), full = coalesce(?7, full),
-             result_line = coalesce(?8, result_line), stop = coalesce(?9, stop),
-             error_kind = CASE WHEN ?10 THEN NULL ELSE coalesce(?11, error_kind) END,
-             error = CASE WHEN ?10 THEN NULL ELSE coalesce(?12, error) END
-         WHERE run = ?13 AND id = ?14",
-    )
-    .bind(update.state.map(|s| codes::code(codes::OP_STATES, s.word())))
-    .bind(update.outcome.map(|o| codes::code(codes::OUTCOMES, o.word())))
-    .bind(update.started)
-    .bind(entry.at.0)
-    .bind(update.ended)
-    .bind(ids[0])
-    .bind(ids[1])
-    .bind(update.result_line)
-    .bind(update.stop)
-    .bind(answered)
-    .bind(update.error.map(|(kind, _)| kind.word()))
-    .bind(update.error.map(|(_, message)| message))
-    .bind(key)
-    .bind(op.0)
-    .execute(conn)
-    .await?;
-    Ok(())
+    let (error_kind, error) = update.error.unzip();
+    script
+        .add(concat!(
+            "UPDATE op SET state = coalesce(?, state), outcome = coalesce(?, outcome),
+             tries = tries + ?, started_at = coalesce(started_at, ?), ended_at = ?,
+             result = coalesce(",
+            blob_id!(),
+            ", result), full = coalesce(",
+            blob_id!(),
+            ", full),
+             result_line = coalesce(?, result_line), stop = coalesce(?, stop),
+             error_kind = CASE WHEN ? THEN NULL ELSE coalesce(?, error_kind) END,
+             error = CASE WHEN ? THEN NULL ELSE coalesce(?, error) END
+         WHERE run = ? AND id = ?"
+        ))
+        .bind(
+            update
+                .state
+                .map(|s| codes::code(codes::OP_STATES, s.word())),
+        )
+        .bind(
+            update
+                .outcome
+                .map(|o| codes::code(codes::OUTCOMES, o.word())),
+        )
+        .bind(update.started)
+        .bind(update.started.then_some(entry.at.0))
+        .bind(update.ended.then_some(entry.at.0))
+        .bind_blob(update.result.and_then(name_bytes).as_ref())
+        .bind_blob(update.full.and_then(name_bytes).as_ref())
+        .bind(update.result_line)
+        .bind(update.stop)
+        .bind(answered)
+        .bind(error_kind.map(OpErrorKind::word))
+        .bind(answered)
+        .bind(error)
+        .bind(key)
+        .bind(op.0);
 }
 
 /// Remembers the review about an operation.
-pub(crate) async fn link_review(
-    conn: &mut SqliteConnection,
-    key: i64,
-    op: OpId,
-    review: ReviewId,
-) -> Result<(), ReadError> {
-    sqlx::query("UPDATE op SET review = ? WHERE run = ? AND id = ?")
+pub(crate) fn link_review(script: &mut Script, key: i64, op: OpId, review: ReviewId) {
+    script
+        .add("UPDATE op SET review = ? WHERE run = ? AND id = ?")
         .bind(&review.0.as_bytes()[..])
         .bind(key)
-        .bind(op.0)
-        .execute(conn)
-        .await?;
-    Ok(())
+        .bind(op.0);
 }
 
 /// Adds a charge to its operation.
-pub(crate) async fn charge(
-    conn: &mut SqliteConnection,
-    key: i64,
-    op: OpId,
-    charge: &Charge,
-) -> Result<(), ReadError> {
+pub(crate) fn charge(script: &mut Script, key: i64, op: OpId, charge: &Charge) {
     let tokens = &charge.tokens;
-    sqlx::query(
-        "UPDATE op SET input = input + ?, output = output + ?, cache_read = cache_read + ?,
+    let cost = charge.cost.map(|c| c.0);
+    script
+        .add(
+            "UPDATE op SET input = input + ?, output = output + ?, cache_read = cache_read + ?,
              cache_write = cache_write + ?, figure = ?,
-             cost_nano = CASE WHEN ?6 IS NULL THEN cost_nano ELSE coalesce(cost_nano, 0) + ?6 END
-         WHERE run = ?7 AND id = ?8",
-    )
-    .bind(tokens.input as i64)
-    .bind(tokens.output as i64)
-    .bind(tokens.cache_read as i64)
-    .bind((tokens.cache_write + tokens.cache_write_long) as i64)
-    .bind(codes::code(codes::FIGURES, figure_word(charge.figure)))
-    .bind(charge.cost.map(|c| c.0))
-    .bind(key)
-    .bind(op.0)
-    .execute(conn)
-    .await?;
-    Ok(())
+             cost_nano = CASE WHEN ? IS NULL THEN cost_nano ELSE coalesce(cost_nano, 0) + ? END
+         WHERE run = ? AND id = ?",
+        )
+        .bind(tokens.input as i64)
+        .bind(tokens.output as i64)
+        .bind(tokens.cache_read as i64)
+        .bind((tokens.cache_write + tokens.cache_write_long) as i64)
+        .bind(codes::code(codes::FIGURES, figure_word(charge.figure)))
+        .bind(cost)
+        .bind(cost)
+        .bind(key)
+        .bind(op.0);
 }
 
 /// A run's operations from a number on, oldest first.

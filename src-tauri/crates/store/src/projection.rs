@@ -2,9 +2,9 @@
 //! that what is compared is what would be written.
 
 use domain::{Entry, Event, Message, Run};
-use sqlx::SqliteConnection;
 
 use crate::error::ReadError;
+use crate::script::Script;
 use crate::{checkpoints, ledger, messages, ops, reviews};
 
 /// One event, with the run before and after it.
@@ -17,42 +17,39 @@ pub(crate) struct Change<'a> {
 }
 
 /// Updates every row the event is about, except the run's own, which is written
-/// once for all events of an append.
-pub(crate) async fn apply(
-    conn: &mut SqliteConnection,
-    change: &Change<'_>,
-) -> Result<(), ReadError> {
+/// once for all events of an append. Every content named must be stored by then.
+pub(crate) fn apply(script: &mut Script, change: &Change<'_>) -> Result<(), ReadError> {
     let (key, entry) = (change.key, change.entry);
     match &entry.event {
-        Event::OpIntended { .. } => ops::intend(conn, key, entry).await?,
+        Event::OpIntended { .. } => ops::intend(script, key, entry),
         Event::OpStarted { .. }
         | Event::OpRetried { .. }
         | Event::OpFinished { .. }
         | Event::OpFailed { .. }
-        | Event::OpSettled { .. } => ops::update(conn, key, entry).await?,
+        | Event::OpSettled { .. } => ops::update(script, key, entry),
         Event::ReviewRequested { review } => {
-            reviews::request(conn, key, review).await?;
+            reviews::request(script, key, review)?;
             if let Some(op) = review.op {
-                ops::link_review(conn, key, op, review.id).await?;
+                ops::link_review(script, key, op, review.id);
             }
         }
         Event::ReviewDecided { review, .. }
         | Event::ReviewUsed { review }
         | Event::ReviewSnoozed { review, .. }
         | Event::ReviewWithdrawn { review, .. } => {
-            reviews::update(conn, *review, entry, change.after).await?;
+            reviews::update(script, *review, entry, change.after)?;
         }
-        Event::CheckpointTaken { .. } => checkpoints::insert(conn, key, entry).await?,
+        Event::CheckpointTaken { .. } => checkpoints::insert(script, key, entry),
         _ => {}
     }
     if let Some(message) = &change.message {
         let n = change.after.messages.saturating_sub(1);
-        messages::insert(conn, key, n, entry.seq, message).await?;
+        messages::insert(script, key, n, entry.seq, message);
     }
     if let Some(charge) = entry.event.charge() {
-        ledger::insert(conn, key, entry, charge, &change.after.backend).await?;
+        ledger::insert(script, key, entry, charge, &change.after.backend);
         if let Some(op) = entry.event.op() {
-            ops::charge(conn, key, op, charge).await?;
+            ops::charge(script, key, op, charge);
         }
     }
     Ok(())

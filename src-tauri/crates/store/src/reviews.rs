@@ -6,6 +6,7 @@ use sqlx::{Row, SqliteConnection};
 use uuid::Uuid;
 
 use crate::error::ReadError;
+use crate::script::Script;
 
 /// How far a review is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,30 +67,26 @@ pub struct ReviewFilter {
 }
 
 /// Records a request.
-pub(crate) async fn request(
-    conn: &mut SqliteConnection,
-    key: i64,
-    review: &Review,
-) -> Result<(), ReadError> {
-    sqlx::query(
-        "INSERT INTO review (id, run, state, kind, subject, requested_at, snoozed_until, body)
+pub(crate) fn request(script: &mut Script, key: i64, review: &Review) -> Result<(), ReadError> {
+    let body = serde_json::to_string(review)?;
+    script
+        .add(
+            "INSERT INTO review (id, run, state, kind, subject, requested_at, snoozed_until, body)
          VALUES (?, ?, 'open', ?, ?, ?, ?, ?)",
-    )
-    .bind(&review.id.0.as_bytes()[..])
-    .bind(key)
-    .bind(review.kind.word())
-    .bind(review.subject.as_deref())
-    .bind(review.requested_at.0)
-    .bind(review.snoozed_until.map(|t| t.0))
-    .bind(serde_json::to_string(review)?)
-    .execute(conn)
-    .await?;
+        )
+        .bind(&review.id.0.as_bytes()[..])
+        .bind(key)
+        .bind(review.kind.word())
+        .bind(review.subject.as_deref())
+        .bind(review.requested_at.0)
+        .bind(review.snoozed_until.map(|t| t.0))
+        .bind(body);
     Ok(())
 }
 
 /// Records what became of a review.
-pub(crate) async fn update(
-    conn: &mut SqliteConnection,
+pub(crate) fn update(
+    script: &mut Script,
     id: ReviewId,
     entry: &Entry,
     after: &Run,
@@ -103,21 +100,21 @@ pub(crate) async fn update(
     // Once used or withdrawn it is no longer in the fold; its row keeps the last form.
     let review = after.reviews.get(&id);
     let body = review.map(serde_json::to_string).transpose()?;
-    sqlx::query(
-        "UPDATE review SET state = coalesce(?1, state), body = coalesce(?2, body),
-             snoozed_until = CASE WHEN ?2 IS NULL THEN snoozed_until ELSE ?3 END,
-             ended_at = CASE WHEN ?4 THEN ?5 END, withdrawn = ?6
-         WHERE id = ?7",
-    )
-    .bind(status.map(ReviewStatus::word))
-    .bind(body)
-    .bind(review.and_then(|r| r.snoozed_until).map(|t| t.0))
-    .bind(ended)
-    .bind(entry.at.0)
-    .bind(why)
-    .bind(&id.0.as_bytes()[..])
-    .execute(conn)
-    .await?;
+    script
+        .add(
+            "UPDATE review SET state = coalesce(?, state),
+             snoozed_until = CASE WHEN ? THEN ? ELSE snoozed_until END,
+             body = coalesce(?, body), ended_at = CASE WHEN ? THEN ? END, withdrawn = ?
+         WHERE id = ?",
+        )
+        .bind(status.map(ReviewStatus::word))
+        .bind(body.is_some())
+        .bind(review.and_then(|r| r.snoozed_until).map(|t| t.0))
+        .bind(body)
+        .bind(ended)
+        .bind(entry.at.0)
+        .bind(why.map(String::as_str))
+        .bind(&id.0.as_bytes()[..]);
     Ok(())
 }
 

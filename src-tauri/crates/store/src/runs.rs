@@ -10,6 +10,7 @@ use sqlx::{Row, SqliteConnection};
 use uuid::Uuid;
 
 use crate::error::ReadError;
+use crate::script::Script;
 use crate::snapshots::Fold;
 
 /// One run, as lists show it.
@@ -91,35 +92,40 @@ pub struct PastRun {
     pub steps: u32,
 }
 
-/// Reserves the row of a new run and returns its key.
-pub(crate) async fn insert(conn: &mut SqliteConnection, fold: &Fold) -> Result<i64, sqlx::Error> {
+/// The key of the next run.
+pub(crate) async fn next_key(conn: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar("SELECT coalesce(max(key), 0) + 1 FROM run")
+        .fetch_one(conn)
+        .await
+}
+
+/// Reserves the row of a new run.
+pub(crate) fn insert(script: &mut Script, fold: &Fold) {
     let run = &fold.run;
-    let done = sqlx::query(
-        "INSERT INTO run (id, head_seq, head_hash, title, project, backend, kind, model, answered_by, state,
+    script.add(
+        "INSERT INTO run (key, id, head_seq, head_hash, title, project, backend, kind, model, answered_by, state,
             causes, step, attempts, requests, input, output, cache_read, cache_write, settled_nano,
             unsettled_nano, unpriced, tool_calls, active_ms, priority, after, open_reviews, discarded,
             created_at, updated_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, '', 'queued', '', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ?, ?, 0, 0, ?, ?)",
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, '', 'queued', '', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ?, ?, 0, 0, ?, ?)",
     )
+    .bind(fold.key)
     .bind(&run.id.0.as_bytes()[..])
     .bind(run.head as i64)
     .bind(&fold.hash[..])
-    .bind(&run.task.title)
-    .bind(&run.task.project)
-    .bind(&run.backend)
+    .bind(run.task.title.as_str())
+    .bind(run.task.project.as_str())
+    .bind(run.backend.as_str())
     .bind(run.task.kind.word())
     .bind(run.task.model.as_deref())
     .bind(run.task.priority)
     .bind(run.task.after.map(|id| id.0.as_bytes().to_vec()))
     .bind(run.created_at.0)
-    .bind(run.last_at.0)
-    .execute(conn)
-    .await?;
-    Ok(done.last_insert_rowid())
+    .bind(run.last_at.0);
 }
 
 /// Brings a run's row up to its fold.
-pub(crate) async fn update(conn: &mut SqliteConnection, fold: &Fold) -> Result<(), sqlx::Error> {
+pub(crate) fn update(script: &mut Script, fold: &Fold) {
     let run = &fold.run;
     let (spent, tokens) = (&run.spent, &run.spent.tokens);
     let state = run.state();
@@ -128,7 +134,7 @@ pub(crate) async fn update(conn: &mut SqliteConnection, fold: &Fold) -> Result<(
         _ => Vec::new(),
     };
     let open_reviews = run.reviews.values().filter(|r| r.is_open()).count();
-    sqlx::query(
+    script.add(
         "UPDATE run SET head_seq = ?, head_hash = ?, backend = ?, answered_by = ?, state = ?, causes = ?,
             failure = ?, step = ?, attempts = ?, requests = ?, input = ?, output = ?, cache_read = ?,
             cache_write = ?, settled_nano = ?, unsettled_nano = ?, unpriced = ?, tool_calls = ?, active_ms = ?,
@@ -137,7 +143,7 @@ pub(crate) async fn update(conn: &mut SqliteConnection, fold: &Fold) -> Result<(
     )
     .bind(run.head as i64)
     .bind(&fold.hash[..])
-    .bind(&run.backend)
+    .bind(run.backend.as_str())
     .bind(run.answered_by.join("\n"))
     .bind(state.word())
     .bind(causes.join(" "))
@@ -161,10 +167,7 @@ pub(crate) async fn update(conn: &mut SqliteConnection, fold: &Fold) -> Result<(
     .bind(run.started_at.map(|t| t.0))
     .bind(run.ended_at.map(|t| t.0))
     .bind(run.last_at.0)
-    .bind(fold.key)
-    .execute(conn)
-    .await?;
-    Ok(())
+    .bind(fold.key);
 }
 
 /// Runs that pass the filter, newest first.

@@ -7,6 +7,7 @@ use sqlx::{Row, SqliteConnection};
 use crate::chain::{Hash, START, to_hash};
 use crate::error::ReadError;
 use crate::journal;
+use crate::script::Script;
 
 /// Events between two snapshots of a run.
 pub(crate) const EVERY: u64 = 200;
@@ -26,24 +27,22 @@ pub(crate) struct Fold {
 }
 
 /// Writes a snapshot and drops all but the last two.
-pub(crate) async fn write(conn: &mut SqliteConnection, fold: &Fold) -> Result<(), sqlx::Error> {
+pub(crate) fn write(script: &mut Script, fold: &Fold) -> Result<(), sqlx::Error> {
     let json = serde_json::to_vec(&fold.run).expect("a fold has string keys only");
     let packed = zstd::bulk::compress(&json, 3).map_err(sqlx::Error::Io)?;
-    sqlx::query("INSERT OR REPLACE INTO snapshot (run, seq, sum, data) VALUES (?, ?, ?, ?)")
+    script
+        .add("INSERT OR REPLACE INTO snapshot (run, seq, sum, data) VALUES (?, ?, ?, ?)")
         .bind(fold.key)
         .bind(fold.run.head as i64)
         .bind(&blake3::hash(&json).as_bytes()[..])
-        .bind(packed)
-        .execute(&mut *conn)
-        .await?;
-    sqlx::query(
-        "DELETE FROM snapshot WHERE run = ?1 AND seq NOT IN
-         (SELECT seq FROM snapshot WHERE run = ?1 ORDER BY seq DESC LIMIT 2)",
-    )
-    .bind(fold.key)
-    .execute(conn)
-    .await?;
-    faults::crash_point("store.snapshot_written");
+        .bind(packed);
+    script
+        .add(
+            "DELETE FROM snapshot WHERE run = ? AND seq NOT IN
+             (SELECT seq FROM snapshot WHERE run = ? ORDER BY seq DESC LIMIT 2)",
+        )
+        .bind(fold.key)
+        .bind(fold.key);
     Ok(())
 }
 
@@ -101,7 +100,9 @@ pub(crate) async fn fold_and_mend(
             .execute(&mut *conn)
             .await?;
     }
-    write(conn, &fold).await?;
+    let mut script = Script::default();
+    write(&mut script, &fold)?;
+    script.run(conn).await?;
     Ok(Some(fold))
 }
 

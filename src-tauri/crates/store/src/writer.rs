@@ -1,5 +1,5 @@
 //! The one task that writes. Requests that wait together are recorded together:
-//! one transaction, a savepoint each, one commit, and only then the answers.
+//! one transaction, one commit, and only then the answers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -215,21 +215,19 @@ impl Writer {
         if let Some(broken) = self.broken.borrow().clone() {
             return Err(broken.into());
         }
-        sqlx::query("BEGIN IMMEDIATE")
-            .execute(&mut self.conn)
-            .await?;
+        let epoch: String =
+            sqlx::query_scalar("BEGIN IMMEDIATE; SELECT value FROM meta WHERE name = 'epoch'")
+                .fetch_one(&mut self.conn)
+                .await?;
         faults::crash_point("store.batch_begun");
-        let epoch: String = sqlx::query_scalar("SELECT value FROM meta WHERE name = 'epoch'")
-            .fetch_one(&mut self.conn)
-            .await?;
         if epoch != self.epoch.to_string() && !faults::sabotaged("no_fencing") {
             return Err(WriteError::Fenced);
         }
         Ok(())
     }
 
-    /// Records one request behind its own savepoint. A request that is refused is
-    /// answered at once and hurts no other; a failure of the store fails them all.
+    /// Records one request. One that is refused has written nothing, is answered at
+    /// once and hurts no other; a failure of the store fails them all.
     async fn one(
         &mut self,
         job: Job,
@@ -276,26 +274,12 @@ impl Writer {
         blobs: &[Prepared],
         staged: &mut Staged,
     ) -> Result<Vec<Appended>, AppendError> {
-        sqlx::query("SAVEPOINT request")
-            .execute(&mut self.conn)
-            .await?;
         let context = Context {
             epoch: self.epoch,
             now: self.clock.now(),
         };
         let known = |run: RunId| self.cache.get(run);
-        let done = append::write(&mut self.conn, &context, staged, known, (appends, blobs)).await;
-        if matches!(&done, Err(error) if !matches!(error, AppendError::Write(_))) {
-            sqlx::query("ROLLBACK TO request")
-                .execute(&mut self.conn)
-                .await?;
-        }
-        if !matches!(&done, Err(AppendError::Write(_))) {
-            sqlx::query("RELEASE request")
-                .execute(&mut self.conn)
-                .await?;
-        }
-        done
+        append::write(&mut self.conn, &context, staged, known, (appends, blobs)).await
     }
 
     /// Commits. Without space nothing was recorded and the store is as before;
