@@ -227,6 +227,23 @@ pub(crate) async fn of_run_after(
     parse_all(&rows)
 }
 
+/// The events with which runs (a JSON list of their ids in hex) failed last.
+pub(crate) async fn failures_of(
+    conn: &mut SqliteConnection,
+    runs: &str,
+) -> Result<Vec<EventRow>, ReadError> {
+    // Code 34 is `failed`. What follows it is little: the result was applied, discarded.
+    let rows = sqlx::query(select!(
+        "WHERE e.gseq IN (SELECT x.gseq FROM json_each(?) j JOIN run y ON y.id = unhex(j.value)
+             JOIN event x ON x.run = y.key AND x.seq > y.head_seq - 4 AND x.kind = 34)
+         ORDER BY e.gseq"
+    ))
+    .bind(runs)
+    .fetch_all(conn)
+    .await?;
+    parse_all(&rows)
+}
+
 /// The event at a global position.
 pub(crate) async fn at(
     conn: &mut SqliteConnection,

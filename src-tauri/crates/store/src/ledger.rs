@@ -57,6 +57,8 @@ pub struct LedgerFilter {
     pub run: Option<RunId>,
     /// Only from this moment on.
     pub since: Option<Timestamp>,
+    /// Only before this moment.
+    pub until: Option<Timestamp>,
     /// Added to times before they are cut into days, so that days are the user's.
     pub utc_offset_ms: i64,
 }
@@ -137,10 +139,12 @@ pub(crate) async fn list(
 ) -> Result<Vec<LedgerRow>, ReadError> {
     let rows = sqlx::query(
         "SELECT l.*, r.id FROM ledger l JOIN run r ON r.key = l.run
-         WHERE (?1 IS NULL OR r.id = ?1) AND (?2 IS NULL OR l.at >= ?2) ORDER BY l.at, l.run, l.seq",
+         WHERE (?1 IS NULL OR r.id = ?1) AND (?2 IS NULL OR l.at >= ?2) AND (?3 IS NULL OR l.at < ?3)
+         ORDER BY l.at, l.run, l.seq",
     )
     .bind(filter.run.map(|run| run.0.as_bytes().to_vec()))
     .bind(filter.since.map(|t| t.0))
+    .bind(filter.until.map(|t| t.0))
     .fetch_all(conn)
     .await?;
     rows.iter().map(parse).collect()
@@ -153,7 +157,7 @@ macro_rules! totals_by {
                     sum(l.input) AS input, sum(l.output) AS output, sum(l.cache_read) AS cache_read,
                     sum(l.cache_write) AS cache_write
              FROM ledger l JOIN run r ON r.key = l.run
-             WHERE (?1 IS NULL OR r.id = ?1) AND (?2 IS NULL OR l.at >= ?2) AND ?3 IS NOT NULL
+             WHERE (?1 IS NULL OR r.id = ?1) AND (?2 IS NULL OR l.at >= ?2) AND ?3 IS NOT NULL AND (?4 IS NULL OR l.at < ?4)
              GROUP BY name, l.figure ORDER BY name"
         )
     };
@@ -166,7 +170,7 @@ macro_rules! runs_by {
             $key,
             " AS name, count(DISTINCT l.run) AS runs
              FROM ledger l JOIN run r ON r.key = l.run
-             WHERE (?1 IS NULL OR r.id = ?1) AND (?2 IS NULL OR l.at >= ?2) AND ?3 IS NOT NULL
+             WHERE (?1 IS NULL OR r.id = ?1) AND (?2 IS NULL OR l.at >= ?2) AND ?3 IS NOT NULL AND (?4 IS NULL OR l.at < ?4)
              GROUP BY name ORDER BY name"
         )
     };
@@ -197,12 +201,14 @@ pub(crate) async fn totals(
         .bind(run.clone())
         .bind(since)
         .bind(filter.utc_offset_ms)
+        .bind(filter.until.map(|t| t.0))
         .fetch_all(&mut *conn)
         .await?;
     let rows = sqlx::query(figures)
         .bind(run)
         .bind(since)
         .bind(filter.utc_offset_ms)
+        .bind(filter.until.map(|t| t.0))
         .fetch_all(conn)
         .await?;
     let mut groups: Vec<LedgerTotals> = counted

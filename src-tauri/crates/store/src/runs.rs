@@ -73,6 +73,10 @@ pub struct RunFilter {
     pub state: Option<RunState>,
     /// Only of this project (absolute path).
     pub project: Option<String>,
+    /// Only on this backend.
+    pub backend: Option<String>,
+    /// Only with an event after this global position.
+    pub since: Option<u64>,
     /// At most so many; all when absent.
     pub limit: Option<u32>,
 }
@@ -175,15 +179,28 @@ pub(crate) async fn list(
     conn: &mut SqliteConnection,
     filter: &RunFilter,
 ) -> Result<Vec<RunRow>, ReadError> {
-    let rows = sqlx::query(
-        "SELECT * FROM run WHERE (?1 IS NULL OR state = ?1) AND (?2 IS NULL OR project = ?2)
-         ORDER BY key DESC LIMIT ?3",
-    )
-    .bind(filter.state.map(RunState::word))
-    .bind(filter.project.as_deref())
-    .bind(filter.limit.map_or(-1, i64::from))
-    .fetch_all(conn)
-    .await?;
+    let sql = match filter.since {
+        None => {
+            "SELECT * FROM run WHERE (?1 IS NULL OR state = ?1) AND (?2 IS NULL OR project = ?2)
+                 AND (?3 IS NULL OR backend = ?3) AND ?5 IS NULL
+             ORDER BY key DESC LIMIT ?4"
+        }
+        // Only the events after it are read, and then only their runs.
+        Some(_) => {
+            "SELECT * FROM run WHERE (?1 IS NULL OR state = ?1) AND (?2 IS NULL OR project = ?2)
+                 AND (?3 IS NULL OR backend = ?3)
+                 AND key IN (SELECT DISTINCT run FROM event WHERE gseq > ?5)
+             ORDER BY key DESC LIMIT ?4"
+        }
+    };
+    let rows = sqlx::query(sql)
+        .bind(filter.state.map(RunState::word))
+        .bind(filter.project.as_deref())
+        .bind(filter.backend.as_deref())
+        .bind(filter.limit.map_or(-1, i64::from))
+        .bind(filter.since.map(|gseq| gseq as i64))
+        .fetch_all(conn)
+        .await?;
     rows.iter().map(parse).collect()
 }
 
@@ -348,19 +365,6 @@ pub(crate) fn hex_prefix(text: &str) -> Option<String> {
     let hex: String = text.trim().to_ascii_lowercase().replace('-', "");
     let is_hex = !hex.is_empty() && hex.len() <= 32 && hex.bytes().all(|b| b.is_ascii_hexdigit());
     is_hex.then_some(hex)
-}
-
-/// Whether a review about `subject` is open anywhere.
-pub(crate) async fn has_open_review_about(
-    conn: &mut SqliteConnection,
-    subject: &str,
-) -> Result<bool, ReadError> {
-    let found: Option<i64> =
-        sqlx::query_scalar("SELECT 1 FROM review WHERE state = 'open' AND subject = ? LIMIT 1")
-            .bind(subject)
-            .fetch_optional(conn)
-            .await?;
-    Ok(found.is_some())
 }
 
 /// Whose review it is.
