@@ -32,6 +32,7 @@ mod reading;
 mod reviews;
 mod runs;
 mod salvage;
+mod script;
 mod series;
 mod settings;
 mod snapshots;
