@@ -238,6 +238,7 @@ impl Conversation {
             backend: "sonnet".to_owned(),
             model: MODEL.to_owned(),
             messages: self.steps * 2 - 1,
+            sent_from: 0,
             frame: BlobRef::of(&self.frame),
         };
         Event::OpIntended {

@@ -2,4 +2,5 @@
 
 mod illegal;
 mod journals;
+mod messages;
 mod states;

@@ -204,6 +204,7 @@ impl Worker {
             backend: call.backend.name.clone(),
             model: call.model.clone(),
             messages: run.messages,
+            sent_from: 0,
             frame: op.args.clone(),
         }
     }

@@ -1,5 +1,7 @@
 //! The conversation's messages as rows, numbered from 0.
 
+use std::ops::Range;
+
 use domain::{Message, MessageOrigin, OpId, OpOutcome, RunId, Speaker};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
@@ -58,6 +60,25 @@ pub(crate) async fn list(
     )
     .bind(&run.0.as_bytes()[..])
     .bind(from)
+    .fetch_all(conn)
+    .await?;
+    rows.iter().map(parse).collect()
+}
+
+/// A stretch of a run's messages.
+pub(crate) async fn stretch(
+    conn: &mut SqliteConnection,
+    run: RunId,
+    numbers: Range<u32>,
+) -> Result<Vec<Message>, ReadError> {
+    let rows = sqlx::query(
+        "SELECT m.speaker, m.op, o.call_id, b.hash FROM message m JOIN blob b ON b.id = m.text
+         LEFT JOIN op o ON o.run = m.run AND o.id = m.op
+         WHERE m.run = (SELECT key FROM run WHERE id = ?) AND m.n >= ? AND m.n < ? ORDER BY m.n",
+    )
+    .bind(&run.0.as_bytes()[..])
+    .bind(numbers.start)
+    .bind(numbers.end)
     .fetch_all(conn)
     .await?;
     rows.iter().map(parse).collect()

@@ -1,6 +1,8 @@
 //! Everything that can be asked of the store. Reads see what is committed and
 //! never wait for a write.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 use domain::{BlobRef, Checkpoint, Message, NanoUsd, OpId, ReviewId, Run, RunId, RunState};
 use serde_json::Value;
@@ -153,6 +155,25 @@ impl Store {
     /// The conversation's messages from the `from`-th (0-based) on.
     pub async fn messages(&self, run: RunId, from: u32) -> Result<Vec<Message>, ReadError> {
         read!(self, async |c| messages::list(c, run, from).await)
+    }
+
+    /// Those of a run's messages that have these numbers (from 0).
+    pub async fn messages_in(
+        &self,
+        run: RunId,
+        numbers: Range<u32>,
+    ) -> Result<Vec<Message>, ReadError> {
+        read!(self, async |c| messages::stretch(c, run, numbers).await)
+    }
+
+    /// Several contents, in the order of their names.
+    pub async fn blobs(&self, names: &[BlobRef]) -> Result<Vec<Bytes>, ReadError> {
+        let mut conn = self.inner.readers.acquire().await?;
+        let mut contents = Vec::with_capacity(names.len());
+        for name in names {
+            contents.push(blobs::read(&mut conn, &self.inner.home, name).await?);
+        }
+        Ok(contents)
     }
 
     /// A run's checkpoints, oldest first.

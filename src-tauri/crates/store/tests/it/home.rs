@@ -125,6 +125,7 @@ pub(crate) fn intent(op: u32, step: u32, kind: OpKind, args: &Bytes) -> Event {
             backend: "sonnet".to_owned(),
             model: name.to_owned(),
             messages: step * 3,
+            sent_from: 0,
             frame,
         }),
     }

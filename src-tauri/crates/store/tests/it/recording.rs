@@ -46,6 +46,12 @@ async fn what_is_recorded_reads_back_after_a_restart() {
     assert_eq!(ops[0].reasoning.as_deref(), Some("I look."));
     assert_eq!(ops[0].cost, before.spent.settled.into());
     assert_eq!(store.messages(run, 1).await.unwrap().len(), 1);
+    let stretch = store.messages_in(run, 1..9).await.unwrap();
+    let names: Vec<_> = stretch.into_iter().map(|m| m.text).collect();
+    let contents = store.blobs(&names).await.unwrap();
+    assert_eq!(contents.len(), 1);
+    assert_eq!(contents[0], store.blob(&names[0]).await.unwrap());
+    assert!(store.messages_in(run, 0..0).await.unwrap().is_empty());
     let events = must_be_send(store.events_after(0, 100, None))
         .await
         .unwrap();
