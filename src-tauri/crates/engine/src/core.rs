@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, RwLock};
 
 use agents::Delta;
 use domain::{Clock, RunId, Timestamp};
@@ -37,7 +37,7 @@ pub struct Parts {
     pub store: Store,
     /// The time.
     pub clock: Arc<dyn Clock>,
-    /// Numbers a user may change.
+    /// Numbers a user may change: those in force at the start.
     pub settings: Settings,
     /// Longhaul's home folder.
     pub home: PathBuf,
@@ -76,6 +76,8 @@ pub(crate) struct Core {
     /// One credential question at a time.
     pub(crate) asking_auth: tokio::sync::Mutex<()>,
     workers: Mutex<HashMap<RunId, Entry>>,
+    /// Changed while runs work; each look takes what is in force then.
+    settings: RwLock<Arc<Settings>>,
     /// Keys the endpoint refused: backend to key fingerprint.
     refused: Mutex<HashMap<String, String>>,
 }
@@ -97,6 +99,7 @@ impl Engine {
             asking_auth: tokio::sync::Mutex::default(),
             workers: Mutex::default(),
             refused: Mutex::default(),
+            settings: RwLock::new(Arc::new(parts.settings.clone())),
             parts,
         };
         Self {
@@ -107,6 +110,17 @@ impl Engine {
     /// Streaming output of all runs.
     pub fn deltas(&self) -> broadcast::Receiver<RunDelta> {
         self.core.deltas.subscribe()
+    }
+
+    /// Puts other settings in force, from the next look at each of them on. A wait or
+    /// call that is under way ends by the old ones.
+    pub fn change_settings(&self, settings: Settings) {
+        self.core.slots.resize(settings.slots);
+        let mut current = self.core.settings.write();
+        let current = current
+            .as_mut()
+            .expect("no code panics while holding the settings");
+        **current = Arc::new(settings);
     }
 
     /// Slots: how many there are, and how many are taken.
@@ -136,12 +150,21 @@ impl Core {
         self.parts.clock.now()
     }
 
+    /// How long it is until `at`; nothing when it has come.
+    pub(crate) fn until(&self, at: Timestamp) -> std::time::Duration {
+        let ms = at.ms_since(self.now()).max(0);
+        std::time::Duration::from_millis(ms.unsigned_abs())
+    }
+
     pub(crate) fn store(&self) -> &Store {
         &self.parts.store
     }
 
-    pub(crate) fn settings(&self) -> &Settings {
-        &self.parts.settings
+    pub(crate) fn settings(&self) -> Arc<Settings> {
+        let settings = self.settings.read();
+        settings
+            .expect("no code panics while holding the settings")
+            .clone()
     }
 
     pub(crate) fn journal(&self, run: RunId) -> Journal {

@@ -14,7 +14,7 @@ pub(crate) struct Slots {
 }
 
 struct Inner {
-    free: usize,
+    taken: usize,
     total: usize,
     arrivals: u64,
     waiting: BTreeMap<(Reverse<i32>, u64), oneshot::Sender<Slot>>,
@@ -24,17 +24,17 @@ struct Inner {
 
 impl Inner {
     fn take(&mut self) {
-        self.free -= 1;
+        self.taken += 1;
         self.tell();
     }
 
     fn give_back(&mut self) {
-        self.free += 1;
+        self.taken -= 1;
         self.tell();
     }
 
     fn tell(&self) {
-        let any = self.free < self.total;
+        let any = self.taken > 0;
         self.any_taken
             .send_if_modified(|before| std::mem::replace(before, any) != any);
     }
@@ -49,7 +49,7 @@ impl Slots {
     pub(crate) fn new(total: usize) -> Self {
         Self {
             inner: Arc::new(Mutex::new(Inner {
-                free: total,
+                taken: 0,
                 total,
                 arrivals: 0,
                 waiting: BTreeMap::new(),
@@ -61,7 +61,7 @@ impl Slots {
     /// A slot, if one is free and nobody waits for it.
     pub(crate) fn try_acquire(&self) -> Option<Slot> {
         let mut inner = self.lock();
-        if inner.free == 0 || !inner.waiting.is_empty() {
+        if inner.taken >= inner.total || !inner.waiting.is_empty() {
             return None;
         }
         inner.take();
@@ -90,10 +90,17 @@ impl Slots {
             .expect("a waiting run is only removed by being given a slot")
     }
 
+    /// Makes it so many slots. Who has one keeps it; of fewer, the next is handed out
+    /// when enough were given back.
+    pub(crate) fn resize(&self, total: usize) {
+        self.lock().total = total;
+        self.hand_out();
+    }
+
     /// How many slots there are, and how many are taken.
     pub(crate) fn usage(&self) -> (usize, usize) {
         let inner = self.lock();
-        (inner.total, inner.total - inner.free)
+        (inner.total, inner.taken)
     }
 
     /// Whether any slot is taken, and when that changes.
@@ -113,7 +120,7 @@ impl Slots {
         loop {
             let next = {
                 let mut inner = self.lock();
-                if inner.free == 0 {
+                if inner.taken >= inner.total {
                     return;
                 }
                 let Some((_, sender)) = inner.waiting.pop_first() else {
@@ -176,6 +183,22 @@ mod tests {
         assert!((&mut later).now_or_never().is_none());
         drop(slot);
         assert!((&mut later).now_or_never().is_some());
+    }
+
+    #[tokio::test]
+    async fn more_slots_let_others_go_at_once_and_fewer_take_none_away() {
+        let slots = Slots::new(1);
+        let held = slots.acquire(0).await;
+        let mut second = Box::pin(slots.acquire(0));
+        assert!((&mut second).now_or_never().is_none());
+        slots.resize(2);
+        let other = (&mut second).now_or_never().expect("there are two now");
+        slots.resize(1);
+        assert_eq!(slots.usage(), (1, 2));
+        drop(held);
+        assert!(slots.try_acquire().is_none());
+        drop(other);
+        assert!(slots.try_acquire().is_some());
     }
 
     #[tokio::test]

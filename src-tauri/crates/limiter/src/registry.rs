@@ -87,7 +87,7 @@ pub struct GateStatus {
 #[derive(Clone)]
 pub struct Limiter {
     clock: Arc<dyn Clock>,
-    settings: Settings,
+    settings: Arc<Mutex<Settings>>,
     gates: Arc<Mutex<BTreeMap<String, Arc<Shared>>>>,
     pauses: Arc<watch::Sender<u64>>,
 }
@@ -97,7 +97,7 @@ impl Limiter {
     pub fn new(clock: Arc<dyn Clock>, settings: Settings) -> Self {
         Self {
             clock,
-            settings,
+            settings: Arc::new(Mutex::new(settings)),
             gates: Arc::default(),
             pauses: Arc::new(watch::Sender::new(0)),
         }
@@ -148,6 +148,20 @@ impl Limiter {
         self.all().into_iter().map(describe).collect()
     }
 
+    /// Puts other settings in force, in every gate. Seeds stay as they are.
+    pub fn change_settings(&self, settings: Settings) {
+        *self.settings() = settings;
+        for (_, gate) in self.all() {
+            gate.change(|state, _| state.change_settings(settings));
+        }
+    }
+
+    fn settings(&self) -> std::sync::MutexGuard<'_, Settings> {
+        self.settings
+            .lock()
+            .expect("no panic while the settings are held")
+    }
+
     /// Makes everybody who waits look at the clock now: after the machine woke up.
     pub fn recheck(&self) {
         for (_, gate) in self.all() {
@@ -171,12 +185,13 @@ impl Limiter {
             .gates
             .lock()
             .expect("no panic while the gates are held");
+        let settings = *self.settings();
         let made = || {
             // Each credential jitters on its own.
-            let seed = credential.bytes().fold(self.settings.seed, |hash, byte| {
+            let seed = credential.bytes().fold(settings.seed, |hash, byte| {
                 (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3)
             });
-            let state = State::new(self.settings, seed);
+            let state = State::new(settings, seed);
             Arc::new(Shared::new(
                 Arc::clone(&self.clock),
                 state,

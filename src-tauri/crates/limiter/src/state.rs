@@ -77,6 +77,10 @@ impl State {
         }
     }
 
+    pub(crate) fn change_settings(&mut self, settings: Settings) {
+        self.settings = settings;
+    }
+
     pub(crate) fn next_seq(&mut self) -> u64 {
         self.next_seq += 1;
         self.next_seq
