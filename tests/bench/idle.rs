@@ -17,6 +17,9 @@ use crate::session::Session;
 /// After its start a daemon may still be tidying up.
 const SETTLES: Duration = Duration::from_secs(12);
 
+/// After its start a keeper gives back what starting needed.
+const KEEPER_SETTLES: Duration = Duration::from_secs(3);
+
 pub(crate) async fn measure_daemon(session: &mut Session) -> anyhow::Result<()> {
     let home = daemons::home(&session.home("idle")?)?;
     let mut daemon = TestDaemon::stopped(home);
@@ -82,7 +85,10 @@ pub(crate) async fn measure_keeper(session: &mut Session) -> anyhow::Result<()> 
         .as_u64()
         .context("the keeper's pid")?;
     let pid = u32::try_from(pid)?;
-    let watched = Duration::from_secs(session.scale.idle_seconds.min(5));
+    let begun = Memory::of(pid)?;
+    // It tidies up once, a second after the last thing that happened.
+    tokio::time::sleep(KEEPER_SETTLES).await;
+    let watched = Duration::from_secs(session.scale.idle_seconds.min(10));
     let before = Use::of(pid)?;
     tokio::time::sleep(watched).await;
     let used = Use::of(pid)?.since(before);
@@ -95,8 +101,9 @@ pub(crate) async fn measure_keeper(session: &mut Session) -> anyhow::Result<()> 
         (memory.resident as f64 / 1e6, "MB"),
         Target::AtMost(4.0),
         format!(
-            "with a child that sleeps; {}; {} switches and {:?} of processor in {watched:?}",
+            "with a child that sleeps; {}; just begun {:.1} MB; {} switches and {:?} of processor in {watched:?}",
             memory.words(),
+            begun.resident as f64 / 1e6,
             used.switches,
             used.cpu
         ),

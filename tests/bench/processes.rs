@@ -12,6 +12,8 @@ pub(crate) struct Memory {
     pub(crate) resident: u64,
     /// Resident and of no file: what it really added.
     pub(crate) own: u64,
+    /// Resident, pages shared with others divided among them.
+    pub(crate) share: u64,
     /// The most that was ever resident.
     pub(crate) peak: u64,
 }
@@ -21,24 +23,28 @@ impl Memory {
     pub(crate) fn of(pid: u32) -> anyhow::Result<Self> {
         let status = fs::read_to_string(format!("/proc/{pid}/status"))
             .with_context(|| format!("process {pid} is gone"))?;
+        let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
         let field = |name: &str| {
-            let line = status.lines().find(|line| line.starts_with(name))?;
+            let mut lines = status.lines().chain(rollup.lines());
+            let line = lines.find(|line| line.starts_with(name))?;
             let kib: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
             Some(kib * 1024)
         };
         Ok(Self {
             resident: field("VmRSS:").context("no VmRSS")?,
             own: field("RssAnon:").unwrap_or_default(),
+            share: field("Pss:").unwrap_or_default(),
             peak: field("VmHWM:").unwrap_or_default(),
         })
     }
 
-    /// `21.3 MB resident (8.1 MB its own)`
+    /// `21.3 MB resident, 8.1 MB of it in no file; its share 15.0 MB`
     pub(crate) fn words(&self) -> String {
         format!(
-            "{:.1} MB resident, {:.1} MB of it in no file",
+            "{:.1} MB resident, {:.1} MB of it in no file; its share {:.1} MB",
             mb(self.resident),
-            mb(self.own)
+            mb(self.own),
+            mb(self.share)
         )
     }
 }

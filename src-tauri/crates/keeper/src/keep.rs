@@ -15,6 +15,7 @@
 
 mod clients;
 mod outlet;
+mod resident;
 mod serve;
 mod spool;
 mod stage;

@@ -1,7 +1,7 @@
 //! What the tree consumed, from `getrusage(2)`.
 //!
-//! The one place of this crate that needs `unsafe`: rustix has no safe call for
-//! it, and the peak resident set of a process that is gone is nowhere in `/proc`.
+//! `unsafe`, because rustix has no safe call for it, and the peak resident set of a
+//! process that is gone is nowhere in `/proc`.
 #![allow(unsafe_code)]
 
 use std::mem::MaybeUninit;

@@ -11,6 +11,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::clients::Client;
 use super::outlet::{Outlet, Ticket};
+use super::resident;
 use super::spool::Spool;
 use super::tree::Tree;
 use super::{Forked, now_ms};
@@ -62,11 +63,16 @@ pub(super) struct Keep {
     lonely_since: Option<Instant>,
     drain_until: Option<Instant>,
     reported_at: Instant,
+    /// When memory is given back, unless something happens before.
+    rest_at: Option<Instant>,
     /// What clients know the spools hold.
     reported: Progress,
     /// To be answered when the tree is gone.
     waiting_for_end: Vec<Ticket>,
 }
+
+/// How long nothing must have happened before memory is given back.
+const QUIET: Duration = Duration::from_secs(1);
 
 /// What the loop was woken by.
 #[derive(Clone, Copy)]
@@ -111,6 +117,7 @@ impl Keep {
             buffer: vec![0; 64 * 1024],
             drain_until: None,
             reported_at: now,
+            rest_at: Some(now + QUIET),
             reported: Progress::default(),
             waiting_for_end: Vec::new(),
         };
@@ -123,6 +130,7 @@ impl Keep {
     pub(super) fn serve(mut self) -> ExitCode {
         while !self.is_over(Instant::now()) {
             for source in self.wait() {
+                self.rest_at = Some(Instant::now() + QUIET);
                 self.handle(source);
             }
             self.tick(Instant::now());
@@ -330,6 +338,7 @@ impl Keep {
             self.lonely_until(),
             self.report_at(),
             self.drain_until,
+            self.rest_at,
         ];
         own.into_iter()
             .chain([self.tree.next_tick()])
@@ -356,6 +365,10 @@ impl Keep {
         if self.report_at().is_some_and(|at| now >= at) {
             self.reported_at = now;
             self.report();
+        }
+        if self.rest_at.is_some_and(|at| now >= at) {
+            self.rest_at = None;
+            resident::give_back();
         }
     }
 
