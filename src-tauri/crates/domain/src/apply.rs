@@ -3,7 +3,7 @@
 use crate::event::{Entry, Event, InterruptCause};
 use crate::ids::OpId;
 use crate::op::{Op, OpKind, OpState, Settlement};
-use crate::review::{Answer, ReviewState};
+use crate::review::ReviewState;
 use crate::run::{
     Checkpoint, Failure, Interruption, Phase, Run, RunState, Session, Spent, Wait, WorkspaceFacts,
 };
@@ -296,6 +296,7 @@ impl Run {
                         started_at: None,
                         plan: None,
                         edit: None,
+                        note: None,
                     },
                 );
             }
@@ -365,9 +366,10 @@ impl Run {
             }
             Event::ReviewUsed { review } => {
                 if let Some(review) = self.reviews.remove(review)
-                    && let Some(op) = review.op
+                    && let (Some(id), Some(answer)) = (review.op, review.answer())
+                    && let Some(op) = self.open_ops.remove(&id)
                 {
-                    self.use_decision(op, review.state);
+                    self.open_ops.insert(id, op.decided(answer));
                 }
             }
             Event::ReviewWithdrawn { review, .. } => {
@@ -377,21 +379,6 @@ impl Run {
             }
             _ => {}
         }
-    }
-
-    /// The operation is free to go on, with the arguments the decision holds for.
-    fn use_decision(&mut self, id: OpId, state: ReviewState) {
-        let Some(mut op) = self.open_ops.remove(&id) else {
-            return;
-        };
-        op.review = None;
-        if let ReviewState::Decided(Answer {
-            edit: Some(edit), ..
-        }) = state
-        {
-            op = op.edited(edit);
-        }
-        self.open_ops.insert(id, op);
     }
 
     fn come_to_rest(&mut self, entry: &Entry) {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{BlobRef, Digest, OpId, ReviewId};
 use crate::money::NanoUsd;
-use crate::review::Edit;
+use crate::review::{Answer, Edit};
 use crate::task::word_enum;
 use crate::time::Timestamp;
 
@@ -247,16 +247,37 @@ pub struct Op {
     /// What a person changed in it before approving it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edit: Option<Box<Edit>>,
+    /// What a person remarked when approving it; the model is told with the result.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 impl Op {
-    /// The operation with the arguments a person put in the place of its own. Whatever
-    /// happens to it from here on (a second try, a doubt after a crash) is about these.
-    pub fn edited(mut self, edit: Box<Edit>) -> Self {
-        self.args = edit.args.clone();
-        self.digest = edit.digest.clone();
-        self.summary.clone_from(&edit.summary);
-        self.edit = Some(edit);
+    /// The operation as it goes on once `answer` is used: with the arguments a person put in
+    /// the place of its own. Whatever happens to it from here on (a second try, a doubt
+    /// after a crash) is about these.
+    pub fn decided(mut self, answer: &Answer) -> Self {
+        self.review = None;
+        if let Some(edit) = &answer.edit {
+            self.args = edit.args.clone();
+            self.digest = edit.digest.clone();
+            self.summary.clone_from(&edit.summary);
+            self.edit = Some(edit.clone());
+        }
+        if answer.note.is_some() {
+            self.note.clone_from(&answer.note);
+        }
         self
+    }
+
+    /// What the model is told of a call: what a person changed in it or remarked, then `what`.
+    pub fn told(&self, what: &str) -> String {
+        let edit = self.edit.as_ref().map(|edit| edit.told.clone());
+        let note = self.note.as_ref().map(|n| format!("The user's note: {n}"));
+        let parts: Vec<String> = edit.into_iter().chain(note).collect();
+        match parts.is_empty() {
+            true => what.to_owned(),
+            false => format!("{}\n\n{what}", parts.join("\n")),
+        }
     }
 }

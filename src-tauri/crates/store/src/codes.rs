@@ -48,6 +48,7 @@ pub(crate) const EVENTS: &[&str] = &[
     "cancelled",
     "applied",
     "discarded",
+    "review_reopened",
 ];
 
 pub(crate) const OP_KINDS: &[&str] = &["model", "tool", "verify"];
@@ -144,8 +145,11 @@ mod tests {
 
     #[test]
     fn the_views_say_the_same_words() {
-        let sql = include_str!("../../../../migrations/0001_journal.sql");
-        for (column, words) in [("e.kind", EVENTS), ("o.state", OP_STATES)] {
+        let (first, reviews) = (
+            include_str!("../../../../migrations/0001_journal.sql"),
+            include_str!("../../../../migrations/0002_reviews.sql"),
+        );
+        for (sql, column, words) in [(reviews, "e.kind", EVENTS), (first, "o.state", OP_STATES)] {
             let (_, case) = sql
                 .split_once(&format!("CASE {column}\n"))
                 .expect("the view has the column");

@@ -4,14 +4,16 @@
 use std::ops::Range;
 
 use bytes::Bytes;
-use domain::{BlobRef, Checkpoint, Message, NanoUsd, OpId, ReviewId, Run, RunId, RunState};
+use domain::{
+    BlobRef, Checkpoint, Message, NanoUsd, OpId, ReviewId, Run, RunId, RunState, Timestamp,
+};
 use serde_json::Value;
 
 use crate::error::ReadError;
 use crate::journal::{self, Stored};
 use crate::ledger::{self, GroupBy, LedgerFilter, LedgerRow, LedgerTotals};
 use crate::ops::{self, OpRow};
-use crate::reviews::{self, ReviewFilter, ReviewRow};
+use crate::reviews::{self, PutOff, ReviewFilter, ReviewRow};
 use crate::runs::{self, PastRun, RunFilter, RunRow};
 use crate::settings::{self, BackendRow, PauseRow};
 use crate::store::Store;
@@ -118,14 +120,24 @@ impl Store {
         read!(self, async |c| ops::last_call_cost(c, run).await)
     }
 
-    /// Reviews that pass the filter, oldest first.
+    /// Reviews that pass the filter, in its order.
     pub async fn reviews(&self, filter: &ReviewFilter) -> Result<Vec<ReviewRow>, ReadError> {
         read!(self, async |c| reviews::list(c, filter).await)
     }
 
-    /// How many reviews are open, of all runs.
-    pub async fn count_open_reviews(&self) -> Result<u64, ReadError> {
-        read!(self, async |c| reviews::count_open(c).await)
+    /// How many reviews are open and not put off at `now`, of all runs.
+    pub async fn count_open_reviews(&self, now: Timestamp) -> Result<u64, ReadError> {
+        read!(self, async |c| reviews::count_open(c, now).await)
+    }
+
+    /// How many open reviews (of one run, or of all) are put off at `now`, and when the
+    /// first of them comes back.
+    pub async fn reviews_put_off(
+        &self,
+        run: Option<RunId>,
+        now: Timestamp,
+    ) -> Result<PutOff, ReadError> {
+        read!(self, async |c| reviews::put_off(c, run, now).await)
     }
 
     /// One review.
@@ -146,10 +158,10 @@ impl Store {
         read!(self, async |c| reviews::find(c, &hex, limit).await)
     }
 
-    /// Whether a review about `subject` is open in any run.
-    pub async fn has_open_review_about(&self, subject: &str) -> Result<bool, ReadError> {
-        read!(self, async |c| runs::has_open_review_about(c, subject)
-            .await)
+    /// Whether a person is asked about `subject` in any run, or has answered and not yet
+    /// been heard.
+    pub async fn is_asked_about(&self, subject: &str) -> Result<bool, ReadError> {
+        read!(self, async |c| reviews::is_asked_about(c, subject).await)
     }
 
     /// The conversation's messages from the `from`-th (0-based) on.

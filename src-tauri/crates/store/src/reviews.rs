@@ -2,7 +2,7 @@
 
 use domain::{Entry, Event, Review, ReviewId, Run, RunId, Timestamp};
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqliteConnection};
+use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
 use uuid::Uuid;
 
 use crate::error::ReadError;
@@ -53,17 +53,55 @@ pub struct ReviewRow {
     pub withdrawn: Option<String>,
 }
 
+/// In which order reviews are listed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ReviewOrder {
+    /// Who waits longest comes first.
+    #[default]
+    OldestFirst,
+    /// A history.
+    NewestFirst,
+}
+
+/// Whether reviews that were put off are meant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Snoozed {
+    /// Put off or not.
+    #[default]
+    Either,
+    /// Only those to be seen at this moment.
+    Back(Timestamp),
+    /// Only those still put off at this moment.
+    Away(Timestamp),
+}
+
 /// Which reviews.
 #[derive(Clone, Debug, Default)]
 pub struct ReviewFilter {
-    /// Only in this state.
-    pub status: Option<ReviewStatus>,
+    /// Only in one of these states; in any when empty.
+    pub states: Vec<ReviewStatus>,
+    /// Put off or not.
+    pub snoozed: Snoozed,
     /// Only this run's.
     pub run: Option<RunId>,
     /// Only about this subject (a credential's name).
     pub subject: Option<String>,
-    /// At most so many; all when absent.
+    /// Only those requested before.
+    pub before: Option<Timestamp>,
+    /// In which order.
+    pub order: ReviewOrder,
+    /// At most so many, and those requested in the same millisecond as the last of them
+    /// (so that a page can go on from its time); all when absent.
     pub limit: Option<u32>,
+}
+
+/// How many open reviews are put off, and when the first of them comes back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PutOff {
+    /// How many.
+    pub count: u64,
+    /// When the first comes back.
+    pub next: Option<Timestamp>,
 }
 
 /// Records a request.
@@ -93,6 +131,7 @@ pub(crate) fn update(
 ) -> Result<(), ReadError> {
     let (status, ended, why) = match &entry.event {
         Event::ReviewDecided { .. } => (Some(ReviewStatus::Decided), false, None),
+        Event::ReviewReopened { .. } => (Some(ReviewStatus::Open), false, None),
         Event::ReviewUsed { .. } => (Some(ReviewStatus::Used), true, None),
         Event::ReviewWithdrawn { why, .. } => (Some(ReviewStatus::Withdrawn), true, Some(why)),
         _ => (None, false, None),
@@ -118,33 +157,124 @@ pub(crate) fn update(
     Ok(())
 }
 
-/// Reviews that pass the filter, oldest request first.
+/// Reviews that pass the filter, in its order.
 pub(crate) async fn list(
     conn: &mut SqliteConnection,
     filter: &ReviewFilter,
 ) -> Result<Vec<ReviewRow>, ReadError> {
-    let rows = sqlx::query(
-        "SELECT state, body, ended_at, withdrawn FROM review
-         WHERE (?1 IS NULL OR state = ?1)
-           AND (?2 IS NULL OR run = (SELECT key FROM run WHERE id = ?2))
-           AND (?3 IS NULL OR subject = ?3)
-         ORDER BY requested_at, id LIMIT ?4",
-    )
-    .bind(filter.status.map(ReviewStatus::word))
-    .bind(filter.run.map(|run| run.0.as_bytes().to_vec()))
-    .bind(filter.subject.as_deref())
-    .bind(filter.limit.map_or(-1, i64::from))
-    .fetch_all(conn)
-    .await?;
+    let mut rows = page(conn, filter, None).await?;
+    let full = filter
+        .limit
+        .is_some_and(|limit| rows.len() >= limit as usize);
+    if let Some(last) = rows.last().filter(|_| full) {
+        let tied = (last.review.requested_at, last.review.id);
+        rows.extend(page(conn, filter, Some(tied)).await?);
+    }
+    Ok(rows)
+}
+
+/// The filter's first page, or what follows on the last of it in the same millisecond.
+/// Only what is asked for is in the query, so that each finds its index.
+async fn page(
+    conn: &mut SqliteConnection,
+    filter: &ReviewFilter,
+    tied: Option<(Timestamp, ReviewId)>,
+) -> Result<Vec<ReviewRow>, ReadError> {
+    let mut query =
+        QueryBuilder::<Sqlite>::new("SELECT state, body, ended_at, withdrawn FROM review WHERE 1");
+    if !filter.states.is_empty() {
+        let mut words = query.push(" AND state IN (").separated(", ");
+        for state in &filter.states {
+            words.push_bind(state.word());
+        }
+        query.push(")");
+    }
+    match filter.snoozed {
+        Snoozed::Either => {}
+        Snoozed::Back(now) => {
+            let back = " AND coalesce(snoozed_until, 0) <= ";
+            query.push(back).push_bind(now.0);
+        }
+        Snoozed::Away(now) => {
+            query.push(" AND snoozed_until > ").push_bind(now.0);
+        }
+    }
+    if let Some(run) = filter.run {
+        let of_run = " AND run = (SELECT key FROM run WHERE id = ";
+        let id = run.0.as_bytes().to_vec();
+        query.push(of_run).push_bind(id).push(")");
+    }
+    if let Some(subject) = &filter.subject {
+        query.push(" AND subject = ").push_bind(subject);
+    }
+    if let Some(before) = filter.before {
+        query.push(" AND requested_at < ").push_bind(before.0);
+    }
+    let (after, direction) = match filter.order {
+        ReviewOrder::OldestFirst => (" AND id > ", "ASC"),
+        ReviewOrder::NewestFirst => (" AND id < ", "DESC"),
+    };
+    if let Some((at, id)) = tied {
+        query.push(" AND requested_at = ").push_bind(at.0);
+        query.push(after).push_bind(id.0.as_bytes().to_vec());
+    }
+    query.push(format!(
+        " ORDER BY requested_at {direction}, id {direction}"
+    ));
+    if let Some(limit) = filter.limit.filter(|_| tied.is_none()) {
+        query.push(" LIMIT ").push_bind(i64::from(limit));
+    }
+    let rows = query.build().fetch_all(conn).await?;
     rows.iter().map(parse).collect()
 }
 
-/// How many reviews are open.
-pub(crate) async fn count_open(conn: &mut SqliteConnection) -> Result<u64, ReadError> {
-    let count: i64 = sqlx::query_scalar("SELECT count(*) FROM review WHERE state = 'open'")
-        .fetch_one(conn)
-        .await?;
+/// How many reviews are open and not put off.
+pub(crate) async fn count_open(
+    conn: &mut SqliteConnection,
+    now: Timestamp,
+) -> Result<u64, ReadError> {
+    let count: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM review WHERE state = 'open' AND coalesce(snoozed_until, 0) <= ?",
+    )
+    .bind(now.0)
+    .fetch_one(conn)
+    .await?;
     Ok(count.max(0) as u64)
+}
+
+/// What of the open reviews (of one run, or of all) is put off.
+pub(crate) async fn put_off(
+    conn: &mut SqliteConnection,
+    run: Option<RunId>,
+    now: Timestamp,
+) -> Result<PutOff, ReadError> {
+    let (count, next): (i64, Option<i64>) = sqlx::query_as(
+        "SELECT count(*), min(snoozed_until) FROM review
+         WHERE state = 'open' AND snoozed_until > ?1
+           AND (?2 IS NULL OR run = (SELECT key FROM run WHERE id = ?2))",
+    )
+    .bind(now.0)
+    .bind(run.map(|run| run.0.as_bytes().to_vec()))
+    .fetch_one(conn)
+    .await?;
+    Ok(PutOff {
+        count: count.max(0) as u64,
+        next: next.map(Timestamp),
+    })
+}
+
+/// Whether a person is asked about `subject` anywhere, or has answered and not yet been heard.
+pub(crate) async fn is_asked_about(
+    conn: &mut SqliteConnection,
+    subject: &str,
+) -> Result<bool, ReadError> {
+    let found: Option<i64> = sqlx::query_scalar(
+        "SELECT 1 FROM review WHERE state IN ('open', 'decided') AND subject = ? LIMIT 1",
+    )
+    .bind(subject)
+    .fetch_optional(conn)
+    .await?;
+    Ok(found.is_some())
 }
 
 /// One review.

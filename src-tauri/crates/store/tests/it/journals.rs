@@ -131,7 +131,13 @@ fn offer(run: &Run, kind: u8, n: u8) -> Offer {
                 by: "test".to_owned(),
                 at: Timestamp(0),
                 max_cost: None,
+                effective_at: n.is_multiple_of(2).then(|| Timestamp(i64::MAX)),
+                edit: None,
             },
+        }),
+        25 if n.is_multiple_of(2) => plain(Event::ReviewReopened {
+            review: review_id(run.id, n),
+            by: "test".to_owned(),
         }),
         18 => plain(Event::ReviewUsed {
             review: review_id(run.id, n),
