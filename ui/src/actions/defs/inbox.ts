@@ -1,0 +1,20 @@
+import { define } from "../action";
+
+export const inboxActions = define({
+  "inbox.next": { title: "Next item", group: "Inbox", keys: ["j", "arrowdown"], quiet: true },
+  "inbox.previous": { title: "Previous item", group: "Inbox", keys: ["k", "arrowup"], quiet: true },
+  "inbox.open": { title: "Open the run", group: "Inbox", keys: ["enter"] },
+  "inbox.approve": { title: "Approve", group: "Inbox", keys: ["a"], arms: true },
+  "inbox.reject": { title: "Reject with a note", group: "Inbox", keys: ["r"], arms: true },
+  "inbox.edit": {
+    title: "Edit the arguments, then approve",
+    group: "Inbox",
+    keys: ["e"],
+    arms: true,
+  },
+  "inbox.snooze": { title: "Snooze", group: "Inbox", keys: ["s"], words: "later not now" },
+  "inbox.select": { title: "Select for bulk", group: "Inbox", keys: ["x"] },
+  "inbox.select-all": { title: "Select all items", group: "Inbox", keys: ["mod+a"] },
+  "inbox.clear": { title: "Clear the selection", group: "Inbox", keys: ["escape"], quiet: true },
+  "inbox.history": { title: "History of decisions", group: "Inbox", keys: ["h"] },
+});

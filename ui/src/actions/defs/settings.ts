@@ -1,0 +1,5 @@
+import { define } from "../action";
+
+export const settingsActions = define({
+  "settings.add-backend": { title: "Add a backend…", group: "Settings", words: "key agent model" },
+});

@@ -1,0 +1,62 @@
+import { useAction } from "../actions/registry";
+import { plural } from "../lib/numbers";
+import { useCallMutation } from "../queries/call";
+import { useRuns } from "../queries/runs";
+import { setTheme, toggleRail } from "../stores/appearance";
+import { useConnection } from "../stores/connection";
+import { useGo } from "../stores/navigation";
+import { showOverlay } from "../stores/overlays";
+import { toast, toastError } from "../stores/toasts";
+
+/** What can be done from anywhere. */
+export function useAppActions(): void {
+  const go = useGo();
+  const lost = useConnection((s) => s.connection.state === "lost");
+  useAction("app.palette", () => showOverlay("palette"));
+  useAction("app.help", () => showOverlay("help"));
+  useAction("app.new-run", () => go({ room: "new" }));
+  useAction("app.reconnect", {
+    run: () => useConnection.getState().retryNow(),
+    enabled: lost || "It is connected",
+  });
+  useAction("app.theme-light", () => setTheme("light"));
+  useAction("app.theme-dark", () => setTheme("dark"));
+  useAction("app.theme-system", () => setTheme("system"));
+  useAction("app.rail", toggleRail);
+  useAction("go.inbox", () => go({ room: "inbox" }));
+  useAction("go.runs", () => go({ room: "runs" }));
+  useAction("go.costs", () => go({ room: "costs" }));
+  useAction("go.health", () => go({ room: "health" }));
+  useAction("go.settings", () => go({ room: "settings" }));
+  useAction("go.welcome", () => go({ room: "welcome" }));
+  useAllRunActions();
+}
+
+const GOING = ["queued", "running", "waiting", "verifying"];
+const RESTING = ["paused", "interrupted"];
+
+function useAllRunActions(): void {
+  const { data } = useRuns();
+  const has = (states: readonly string[]) => data?.runs.some((r) => states.includes(r.state));
+  const pause = useCallMutation("pause", {
+    onDone: ({ runs }) =>
+      toast({
+        tone: "good",
+        title: `Pausing ${plural(runs.length, "run")}`,
+        detail: "Each stops at its next operation boundary.",
+      }),
+    onError: (error) => toastError("The runs could not be paused", error),
+  });
+  const resume = useCallMutation("resume", {
+    onDone: ({ runs }) => toast({ tone: "good", title: `Resumed ${plural(runs.length, "run")}` }),
+    onError: (error) => toastError("The runs could not be resumed", error),
+  });
+  useAction("app.pause-all", {
+    run: () => pause.mutate({ runs: "all" }),
+    enabled: has(GOING) || "No run is going on",
+  });
+  useAction("app.resume-all", {
+    run: () => resume.mutate({ runs: "all" }),
+    enabled: has(RESTING) || "No run is paused or interrupted",
+  });
+}

@@ -1,0 +1,170 @@
+import { useVirtualizer } from "@tanstack/react-virtual";
+import {
+  type KeyboardEvent,
+  type ReactNode,
+  type Ref,
+  useEffect,
+  useImperativeHandle,
+  useRef,
+} from "react";
+import { cx } from "./cx";
+import styles from "./VirtualList.module.css";
+
+export interface VirtualListHandle {
+  focus(): void;
+  scrollToIndex(index: number): void;
+}
+
+export interface VirtualListProps<T> {
+  label: string;
+  items: readonly T[];
+  keyOf: (item: T) => string;
+  /** A row's words; it must not hold other things that take focus unless `href`-like. */
+  render: (item: T, state: { current: boolean; selected: boolean }) => ReactNode;
+  /** About how high a row is, in px; rows measure themselves. */
+  estimate: number;
+  /** The key of the row the keyboard is on. */
+  current: string | null;
+  onCurrent: (key: string) => void;
+  /** Enter, double click or a click on a row. */
+  onOpen?: (item: T) => void;
+  selected?: ReadonlySet<string>;
+  /** Headings between rows: not counted as rows. */
+  isHeading?: (item: T) => boolean;
+  listRef?: Ref<VirtualListHandle>;
+  /** More is read when the end comes near. */
+  onEnd?: () => void;
+}
+
+/**
+ * A list of any length: only what is in sight exists. One stop for Tab; arrows, j/k, Home, End,
+ * PageUp and PageDown move within it.
+ */
+export function VirtualList<T>(props: VirtualListProps<T>) {
+  const { items, keyOf, current, isHeading, onEnd } = props;
+  const scroller = useRef<HTMLDivElement>(null);
+  const virtual = useVirtualizer({
+    count: items.length,
+    getScrollElement: () => scroller.current,
+    estimateSize: () => props.estimate,
+    overscan: 8,
+    getItemKey: (index) => keyOf(items[index] as T),
+    // jsdom and hidden windows have no size: a first guess keeps rows in the document.
+    initialRect: { width: 800, height: 600 },
+  });
+  const at = items.findIndex((item) => !isHeading?.(item) && keyOf(item) === current);
+
+  useImperativeHandle(props.listRef, () => ({
+    focus: () => scroller.current?.focus(),
+    scrollToIndex: (index) => virtual.scrollToIndex(index),
+  }));
+
+  useEffect(() => {
+    if (at >= 0) virtual.scrollToIndex(at, { align: "auto" });
+  }, [at, virtual]);
+
+  const last = virtual.getVirtualItems().at(-1)?.index ?? 0;
+  useEffect(() => {
+    if (items.length > 0 && last >= items.length - 5) onEnd?.();
+  }, [last, items.length, onEnd]);
+
+  const move = (from: number, by: number) => {
+    const way = Math.sign(by);
+    let index = Math.max(0, Math.min(items.length - 1, from + by));
+    while (items[index] !== undefined && isHeading?.(items[index] as T)) index += way;
+    const item = items[index];
+    if (item !== undefined) props.onCurrent(keyOf(item));
+  };
+
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const page = Math.max(
+      1,
+      Math.floor((scroller.current?.clientHeight ?? 400) / props.estimate) - 1,
+    );
+    const start = at < 0 ? -1 : at;
+    const moves = new Map<string, () => void>([
+      ["ArrowDown", () => move(start, 1)],
+      ["j", () => move(start, 1)],
+      ["ArrowUp", () => move(Math.max(0, start), -1)],
+      ["k", () => move(Math.max(0, start), -1)],
+      ["PageDown", () => move(start, page)],
+      ["PageUp", () => move(start, -page)],
+      ["Home", () => move(-1, 1)],
+      ["End", () => move(items.length, -1)],
+      ["Enter", () => at >= 0 && props.onOpen?.(items[at] as T)],
+    ]);
+    const act = event.target === scroller.current ? moves.get(event.key) : undefined;
+    if (!act) return;
+    event.preventDefault();
+    act();
+  };
+
+  return (
+    <div
+      ref={scroller}
+      className={styles.scroller}
+      role="listbox"
+      aria-label={props.label}
+      aria-multiselectable={props.selected ? true : undefined}
+      aria-activedescendant={at >= 0 ? rowId(current ?? "") : undefined}
+      tabIndex={0}
+      onKeyDown={onKeyDown}
+      onFocus={(event) => event.target === scroller.current && at < 0 && move(-1, 1)}
+    >
+      <div className={styles.space} style={{ height: virtual.getTotalSize() }} role="presentation">
+        {virtual.getVirtualItems().map((row) => {
+          const item = items[row.index] as T;
+          const key = keyOf(item);
+          const heading = isHeading?.(item) ?? false;
+          const isCurrent = !heading && key === current;
+          const isSelected = props.selected?.has(key) ?? isCurrent;
+          const place = { transform: `translateY(${row.start}px)` };
+          if (heading) {
+            return (
+              <div
+                key={key}
+                ref={virtual.measureElement}
+                data-index={row.index}
+                className={styles.row}
+                style={place}
+                role="presentation"
+              >
+                {props.render(item, { current: false, selected: false })}
+              </div>
+            );
+          }
+          return (
+            // biome-ignore lint/a11y/useFocusableInteractive: the list has the focus, the row is its active descendant
+            // biome-ignore lint/a11y/useKeyWithClickEvents: the list handles the keys
+            <div
+              key={key}
+              id={rowId(key)}
+              ref={virtual.measureElement}
+              data-index={row.index}
+              className={cx(
+                styles.row,
+                styles.item,
+                isCurrent && styles.current,
+                isSelected && styles.selected,
+              )}
+              style={place}
+              role="option"
+              aria-selected={isSelected}
+              aria-setsize={items.length}
+              aria-posinset={row.index + 1}
+              onClick={() => {
+                props.onCurrent(key);
+                props.onOpen?.(item);
+              }}
+            >
+              {props.render(item, { current: isCurrent, selected: isSelected })}
+            </div>
+          );
+        })}
+      </div>
+    </div>
+  );
+}
+
+const rowId = (key: string) => `row-${key}`;

@@ -1,0 +1,24 @@
+import { StrictMode } from "react";
+import { createRoot } from "react-dom/client";
+import { App } from "./app/App";
+import { openTransport, type Transport } from "./ipc/client";
+import "./styles/tokens.css";
+import "./styles/base.css";
+
+async function transport(): Promise<Transport> {
+  // `?fake` shows scripted data without a daemon. The branch is not in a production bundle.
+  if (import.meta.env.DEV && new URLSearchParams(window.location.search).has("fake")) {
+    return (await import("./dev/demo")).demoTransport();
+  }
+  return openTransport();
+}
+
+const root = document.getElementById("root");
+if (!root) throw new Error("index.html has no #root");
+void transport().then((transport) => {
+  createRoot(root).render(
+    <StrictMode>
+      <App transport={transport} />
+    </StrictMode>,
+  );
+});

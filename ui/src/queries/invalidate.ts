@@ -1,0 +1,106 @@
+import type { Query, QueryClient } from "@tanstack/react-query";
+import { type EventFrame, type Tag, tags } from "../ipc/bindings";
+import type { EndpointName } from "../ipc/client";
+
+/** The key of a call's cached answer. */
+export function callKey(name: EndpointName, request: unknown): readonly [EndpointName, unknown] {
+  return [name, request];
+}
+
+function endpointOf(query: Query): EndpointName | null {
+  const name = query.queryKey[0];
+  return typeof name === "string" && name in tags ? (name as EndpointName) : null;
+}
+
+/** Whose a cached answer is: the request says so, or the answer itself. */
+function runOf(query: Query): string | null {
+  for (const document of [query.queryKey[1], query.state.data]) {
+    if (typeof document !== "object" || document === null || !("run" in document)) continue;
+    const { run } = document;
+    if (typeof run === "string") return run;
+    if (typeof run === "object" && run !== null && "id" in run) return String(run.id);
+  }
+  return null;
+}
+
+function isAboutAnotherRun(query: Query, run: string | null): boolean {
+  const whose = run === null ? null : runOf(query);
+  return whose !== null && whose !== run;
+}
+
+/** Marks stale what provides one of the tags; what is about one run only, if it is that run. */
+export function invalidateTags(
+  client: QueryClient,
+  stale: ReadonlySet<Tag>,
+  run: string | null = null,
+): void {
+  if (stale.size === 0) return;
+  void client.invalidateQueries({
+    predicate: (query) => {
+      const name = endpointOf(query);
+      if (name === null) return false;
+      if (!tags[name].provides.some((tag) => stale.has(tag))) return false;
+      return !isAboutAnotherRun(query, run);
+    },
+  });
+}
+
+/** What an event makes stale besides its run and the list of runs. */
+export function tagsOf({ entry: { event } }: EventFrame): Tag[] {
+  const stale: Tag[] = ["run", "runs"];
+  if (event.kind.startsWith("review_")) stale.push("reviews");
+  if ("charge" in event && event.charge) stale.push("cost");
+  switch (event.kind) {
+    case "run_created":
+      stale.push("projects");
+      break;
+    case "wait_began":
+    case "wait_ended":
+    case "op_retried":
+      stale.push("limits");
+      break;
+    case "completed":
+    case "failed":
+    case "cancelled":
+      stale.push("reviews", "projects");
+      break;
+    default:
+  }
+  return stale;
+}
+
+/** Everything is read again at most this often: a busy run records many events a second. */
+export const THROTTLE_MS = 400;
+
+/** Collects what events make stale and marks it at most once in `THROTTLE_MS`. */
+export function throttledInvalidation(client: QueryClient) {
+  const perRun = new Map<string, Set<Tag>>();
+  let timer: ReturnType<typeof setTimeout> | null = null;
+  let lastAt = Number.NEGATIVE_INFINITY;
+
+  const flush = () => {
+    timer = null;
+    lastAt = Date.now();
+    const shared = new Set<Tag>();
+    for (const [run, stale] of perRun) {
+      for (const tag of stale) if (tag !== "run") shared.add(tag);
+      if (stale.has("run")) invalidateTags(client, new Set<Tag>(["run"]), run);
+    }
+    perRun.clear();
+    invalidateTags(client, shared);
+  };
+
+  return {
+    add(frames: readonly EventFrame[]) {
+      for (const frame of frames) {
+        const stale = perRun.get(frame.run) ?? new Set();
+        perRun.set(frame.run, stale);
+        for (const tag of tagsOf(frame)) stale.add(tag);
+      }
+      timer ??= setTimeout(flush, Math.max(0, lastAt + THROTTLE_MS - Date.now()));
+    },
+    stop() {
+      if (timer) clearTimeout(timer);
+    },
+  };
+}

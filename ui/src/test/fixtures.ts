@@ -1,0 +1,239 @@
+import type {
+  BackendView,
+  DaemonStatus,
+  Event,
+  EventFrame,
+  LogEntry,
+  OpView,
+  ReviewDetail,
+  ReviewView,
+  RunSummary,
+  RunView,
+} from "../ipc/bindings";
+import type { StreamItem } from "../ipc/client";
+
+// Complete documents with plain values; a test names only what it is about.
+
+let next = 0;
+
+/** An id like the daemon's, different each time. */
+export function anId(): string {
+  next += 1;
+  return `019a0000-0000-7000-8000-${next.toString(16).padStart(12, "0")}`;
+}
+
+/** A moment so many seconds before now. */
+export function ago(seconds: number): string {
+  return new Date(Date.now() - seconds * 1000).toISOString();
+}
+
+/** A moment so many seconds from now. */
+export function ahead(seconds: number): string {
+  return ago(-seconds);
+}
+
+export function aRun(over: Partial<RunSummary> = {}): RunSummary {
+  return {
+    id: anId(),
+    state: "running",
+    cause: null,
+    causes: [],
+    title: "Fix the parser",
+    project: "/home/ada/parser",
+    backend: "claude",
+    kind: "anthropic",
+    model: "claude-sonnet-5",
+    until: null,
+    detail: null,
+    now: null,
+    answered_by: ["claude-sonnet-5"],
+    max_cost_usd: "5",
+    max_duration_s: 14400,
+    used_duration_s: 240,
+    tool_calls: 12,
+    steps: 7,
+    open_reviews: 0,
+    cost_usd: "0.4213",
+    unsettled_cost_usd: "0",
+    created_at: ago(600),
+    updated_at: ago(5),
+    heard_at: ago(2),
+    ended_at: null,
+    simulated: false,
+    ...over,
+  };
+}
+
+export function aRunView(over: Partial<RunView> = {}): RunView {
+  return {
+    id: anId(),
+    state: "running",
+    cause: null,
+    causes: [],
+    detail: null,
+    until: null,
+    backend: "claude",
+    kind: "anthropic",
+    model: "claude-sonnet-5",
+    answered_by: ["claude-sonnet-5"],
+    project: "/home/ada/parser",
+    title: "Fix the parser",
+    prompt: "Fix the parser so that nested lists are read.",
+    verify: "cargo test",
+    policy: "balanced",
+    fallback: [],
+    after: null,
+    priority: 0,
+    workspace: {
+      kind: "clone",
+      path: "/home/ada/.local/share/longhaul/workspaces/1",
+      branch: "longhaul/fix-the-parser",
+      base: "a1b2c3d",
+      left_out: 0,
+      discarded: false,
+    },
+    progress: { done: 1, total: 3, now: "cargo test", plan: [] },
+    steps: 7,
+    attempts: 1,
+    ops: [],
+    usage: { input: 12000, output: 3400, cache_read: 90000, cache_write: 8000, requests: 7 },
+    cost_usd: "0.4213",
+    unsettled_cost_usd: "0",
+    unpriced_requests: 0,
+    budget: {
+      max_cost_usd: "5",
+      max_tokens: 5_000_000,
+      max_tool_calls: 500,
+      max_duration_s: 14400,
+      used_cost_usd: "0.4213",
+      used_tokens: 23400,
+      used_tool_calls: 12,
+      used_duration_s: 240,
+    },
+    checkpoints: [],
+    reviews: [],
+    result: null,
+    partial_result: null,
+    recovery: null,
+    created_at: ago(600),
+    started_at: ago(590),
+    ended_at: null,
+    updated_at: ago(5),
+    simulated: false,
+    ...over,
+  };
+}
+
+export function aReview(over: Partial<ReviewView> = {}): ReviewView {
+  return {
+    id: anId(),
+    run: anId(),
+    run_title: "Fix the parser",
+    run_project: "/home/ada/parser",
+    run_state: "waiting",
+    run_cost_usd: "0.4213",
+    op: 14,
+    kind: "tool_call",
+    state: "open",
+    title: "Run `git push origin main`",
+    why: "Commands that reach other machines are reviewed (balanced).",
+    detail: "git push origin main",
+    choices: [
+      { id: "approve", label: "Approve", effect: "The command runs once." },
+      { id: "reject", label: "Reject", effect: "The agent is told no and goes on." },
+    ],
+    requested_at: ago(300),
+    snoozed_until: null,
+    answer: null,
+    effective_at: null,
+    ended_at: null,
+    withdrawn: null,
+    low_risk: false,
+    editable: true,
+    arguments: '{\n  "command": "git push origin main"\n}',
+    ...over,
+  };
+}
+
+export function aReviewDetail(over: Partial<ReviewDetail> = {}): ReviewDetail {
+  const run = over.run ?? aRun({ state: "waiting", causes: ["review"], cause: "review" });
+  return {
+    review: aReview({ run: run.id, run_title: run.title }),
+    run,
+    before: [],
+    op: null,
+    ...over,
+  };
+}
+
+export function anOp(over: Partial<OpView> = {}): OpView {
+  return {
+    id: 1,
+    step: 1,
+    kind: "tool",
+    name: "shell",
+    summary: "cargo test",
+    class: "at-most-once",
+    mode: "gated",
+    state: "finished",
+    outcome: "ok",
+    started_at: ago(60),
+    ended_at: ago(50),
+    tokens: null,
+    cost_usd: null,
+    ...over,
+  };
+}
+
+export function aStatus(over: Partial<DaemonStatus> = {}): DaemonStatus {
+  return {
+    pid: 4711,
+    version: "0.1.0",
+    home: "/home/ada/.local/share/longhaul",
+    socket: "/run/user/1000/longhaul/daemon.sock",
+    uptime_s: 3600,
+    mode: "normal",
+    trouble: null,
+    slots: 4,
+    slots_used: 1,
+    runs: { running: 1 },
+    open_reviews: 0,
+    listen: null,
+    protocol: 1,
+    cursor: "s.1",
+    ...over,
+  };
+}
+
+export function aBackend(over: Partial<BackendView> = {}): BackendView {
+  return {
+    name: "claude",
+    kind: "anthropic",
+    base_url: null,
+    model: "claude-sonnet-5",
+    command: null,
+    free: false,
+    key: { from: "keychain" },
+    simulated: false,
+    added_at: ago(86400),
+    ...over,
+  };
+}
+
+export function anEntry(event: Event, over: Partial<LogEntry> = {}): LogEntry {
+  return { seq: 1, at: ago(10), event, ...over };
+}
+
+let cursor = 100;
+
+/** A recorded event as the stream sends it. */
+export function aFrame(run: string, event: Event, over: Partial<LogEntry> = {}): StreamItem {
+  cursor += 1;
+  const frame: EventFrame = { cursor: `s.${cursor}`, run, entry: anEntry(event, over) };
+  return { type: "event", frame };
+}
+
+/** A piece of streaming text. */
+export function aDelta(run: string, op: number, text: string): StreamItem {
+  return { type: "delta", delta: { run, op, kind: "text", at: ago(0), text } };
+}

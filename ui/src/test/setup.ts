@@ -1,0 +1,67 @@
+import "@testing-library/jest-dom/vitest";
+import { cleanup } from "@testing-library/react";
+import { afterEach, beforeEach, vi } from "vitest";
+import { useConnection } from "../stores/connection";
+import { showOverlay } from "../stores/overlays";
+import { useToasts } from "../stores/toasts";
+import { cleanRooms } from "./render";
+
+// jsdom lays nothing out. A list of any length needs some size to show rows at all.
+const SIZE = { width: 1200, height: 800 };
+
+class FixedResizeObserver implements ResizeObserver {
+  readonly #seen: ResizeObserverCallback;
+  constructor(seen: ResizeObserverCallback) {
+    this.#seen = seen;
+  }
+  observe(target: Element): void {
+    const box = [
+      { inlineSize: SIZE.width, blockSize: target.hasAttribute("data-index") ? 40 : SIZE.height },
+    ];
+    const entry = {
+      target,
+      borderBoxSize: box,
+      contentBoxSize: box,
+      devicePixelContentBoxSize: box,
+    };
+    this.#seen([{ ...entry, contentRect: target.getBoundingClientRect() }], this);
+  }
+  unobserve(): void {}
+  disconnect(): void {}
+}
+
+globalThis.ResizeObserver = FixedResizeObserver;
+Object.defineProperty(HTMLElement.prototype, "offsetHeight", {
+  configurable: true,
+  get(this: HTMLElement) {
+    return this.hasAttribute("data-index") ? 40 : SIZE.height;
+  },
+});
+Object.defineProperty(HTMLElement.prototype, "offsetWidth", {
+  configurable: true,
+  get: () => SIZE.width,
+});
+HTMLElement.prototype.scrollTo = function scrollTo() {} as typeof HTMLElement.prototype.scrollTo;
+HTMLElement.prototype.scrollIntoView = () => {};
+HTMLElement.prototype.setPointerCapture = () => {};
+globalThis.CSS ??= { escape: (text: string) => text } as typeof CSS;
+window.matchMedia ??= vi.fn().mockImplementation((media: string) => ({
+  media,
+  matches: false,
+  addEventListener: () => {},
+  removeEventListener: () => {},
+}));
+
+beforeEach(() => {
+  window.location.hash = "";
+  localStorage.clear();
+  sessionStorage.clear();
+});
+
+afterEach(() => {
+  cleanRooms();
+  cleanup();
+  useToasts.setState({ toasts: [] });
+  showOverlay(null);
+  useConnection.setState({ connection: { state: "live" }, retryNow: () => {} });
+});
