@@ -4,6 +4,7 @@
 mod error;
 mod http;
 pub mod paths;
+mod raw;
 mod sse;
 mod start;
 mod stream;
@@ -18,6 +19,7 @@ use protocol::{ErrorBody, Request};
 
 pub use error::ClientError;
 pub use paths::Paths;
+pub use raw::{ENDPOINTS, Opened, RawItem, RawStream};
 pub use start::{Launch, start_daemon_if_absent};
 pub use stream::{EventStream, StreamItem};
 pub use versions::{Handshake, handshake, newer};

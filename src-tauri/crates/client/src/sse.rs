@@ -5,6 +5,8 @@
 pub(crate) struct Message {
     /// Its `event:` field, empty if it has none.
     pub(crate) event: String,
+    /// Its `id:` field, empty if it has none: the cursor.
+    pub(crate) id: String,
     /// Its `data:` lines, joined.
     pub(crate) data: String,
 }
@@ -30,6 +32,7 @@ impl Parser {
                 let value = value.strip_prefix(' ').unwrap_or(value);
                 match field {
                     "event" => value.clone_into(&mut message.event),
+                    "id" => value.clone_into(&mut message.id),
                     "data" if message.data.is_empty() => value.clone_into(&mut message.data),
                     "data" => {
                         message.data.push('\n');

@@ -4,18 +4,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use domain::RunId;
-use http_body_util::BodyExt;
-use hyper::body::Incoming;
 use protocol::events::{DELTA, HELLO, Hello};
 use protocol::{Delta, EventFrame};
 
 use crate::error::ClientError;
-use crate::http;
-use crate::sse::{Message, Parser};
-
-/// The daemon writes at least a comment every 15 s; three of them missing is a dead
-/// connection.
-const SILENCE: Duration = Duration::from_secs(45);
+use crate::raw::{Opened, RawStream};
+use crate::sse::Message;
 
 /// Spacing of attempts to connect again: from here …
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -45,13 +39,7 @@ pub struct EventStream {
     socket: PathBuf,
     cursor: Option<String>,
     run: Option<RunId>,
-    open: Option<Open>,
-}
-
-#[derive(Debug)]
-struct Open {
-    body: Incoming,
-    parser: Parser,
+    open: Option<RawStream>,
 }
 
 impl EventStream {
@@ -117,34 +105,15 @@ impl EventStream {
     }
 
     async fn connect(&mut self) -> Result<bool, ClientError> {
-        let mut path = "/v1/events?".to_owned();
-        if let Some(cursor) = &self.cursor {
-            path.push_str(&format!("after={cursor}&"));
-        }
-        if let Some(run) = self.run {
-            path.push_str(&format!("run={run}"));
-        }
-        let response = http::get(&self.socket, &path).await?;
-        match response.status().as_u16() {
-            200 => {
-                self.open = Some(Open {
-                    body: response.into_body(),
-                    parser: Parser::default(),
-                });
+        match RawStream::open(&self.socket, self.cursor.as_deref(), self.run).await? {
+            Opened::Stream(stream) => {
+                self.open = Some(stream);
                 Ok(true)
             }
-            410 => {
+            Opened::UnknownCursor => {
                 self.cursor = None;
                 Ok(false)
             }
-            // A daemon in maintenance mode or about to end: another may follow.
-            503 => Err(http::unreachable_because(
-                &self.socket,
-                "it serves no events now",
-            )),
-            other => Err(ClientError::Garbled(format!(
-                "HTTP status {other} to events"
-            ))),
         }
     }
 
@@ -153,21 +122,12 @@ impl EventStream {
         let Some(open) = &mut self.open else {
             return Ok(None);
         };
-        loop {
-            while let Some(message) = open.parser.next() {
-                if let Some(item) = understand(&message, &mut self.cursor)? {
-                    return Ok(Some(item));
-                }
-            }
-            match tokio::time::timeout(SILENCE, open.body.frame()).await {
-                Ok(Some(Ok(frame))) => {
-                    if let Some(bytes) = frame.data_ref() {
-                        open.parser.push(bytes);
-                    }
-                }
-                _ => return Ok(None),
+        while let Some(message) = open.message().await {
+            if let Some(item) = understand(&message, &mut self.cursor)? {
+                return Ok(Some(item));
             }
         }
+        Ok(None)
     }
 }
 

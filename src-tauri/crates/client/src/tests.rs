@@ -11,7 +11,7 @@ use protocol::{ErrorCode, VersionRequest};
 use tokio::net::UnixListener;
 
 use crate::sse::Parser;
-use crate::{Client, ClientError, Paths, StreamItem, newer, paths};
+use crate::{Client, ClientError, Opened, Paths, RawItem, StreamItem, newer, paths};
 
 const RUN: &str = "01990000-0000-7000-8000-000000000001";
 
@@ -119,6 +119,49 @@ async fn an_unknown_cursor_resyncs() {
         stream.next().await.expect("an item"),
         StreamItem::Event(_)
     ));
+}
+
+#[tokio::test]
+async fn a_raw_stream_hands_documents_through_with_their_cursor() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let hello = "event: hello\ndata: {\"cursor\":\"s.9\"}\n\n".to_owned();
+    let delta = "event: delta\ndata: {\"run\":\"x\"}\n\n";
+    let (_, socket) = serve(
+        folder.path(),
+        &[
+            (410, String::new()),
+            (200, format!("{hello}{}{delta}", frame(10))),
+        ],
+    );
+    let client = Client::connect(socket);
+    let unknown = client.raw_events(Some("old.7"), None).await;
+    assert!(matches!(unknown, Ok(Opened::UnknownCursor)));
+    let Ok(Opened::Stream(mut stream)) = client.raw_events(None, None).await else {
+        panic!("it opens");
+    };
+    assert_eq!(
+        stream.next().await,
+        Some(RawItem::Hello(r#"{"cursor":"s.9"}"#.into()))
+    );
+    let Some(RawItem::Event { cursor, data }) = stream.next().await else {
+        panic!("an event follows");
+    };
+    assert_eq!(cursor, "s.10");
+    assert!(frame(10).contains(&data));
+    assert_eq!(
+        stream.next().await,
+        Some(RawItem::Delta(r#"{"run":"x"}"#.into()))
+    );
+    assert_eq!(stream.next().await, None);
+}
+
+#[tokio::test]
+async fn what_is_no_endpoint_is_never_sent() {
+    let client = Client::connect("/nonexistent/longhaul.sock");
+    let error = client.call_raw("../events", Vec::new()).await;
+    assert!(matches!(error, Err(ClientError::Garbled(_))));
+    let error = client.call_raw("version", b"{}".to_vec()).await;
+    assert!(matches!(error, Err(ClientError::Unreachable { .. })));
 }
 
 #[tokio::test]

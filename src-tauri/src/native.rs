@@ -1,0 +1,124 @@
+//! What the window may ask of the machine. Few things, each narrow.
+
+use std::sync::Arc;
+
+use protocol::ApiError;
+use serde::Serialize;
+use tauri::{AppHandle, Manager, State};
+use tauri_plugin_autostart::ManagerExt;
+use tauri_plugin_dialog::DialogExt;
+use tauri_plugin_opener::OpenerExt;
+use tokio::sync::oneshot;
+
+use crate::actions::Action;
+use crate::daemon_link::DaemonLink;
+use crate::surroundings::VERSION;
+use crate::{perform, tray, window};
+
+/// Facts about this shell.
+#[derive(Debug, Serialize)]
+pub(crate) struct AboutShell {
+    /// Its version; the daemon's may be newer.
+    version: &'static str,
+    /// `linux`, `macos` or `windows`.
+    platform: &'static str,
+    /// Whether this desktop shows tray icons. Where it does not, closing quits.
+    tray: bool,
+}
+
+/// Says what the page cannot know.
+#[tauri::command]
+pub(crate) async fn about_shell() -> AboutShell {
+    AboutShell {
+        version: VERSION,
+        platform: std::env::consts::OS,
+        tray: tray::has_host().await,
+    }
+}
+
+/// Lets the user choose a folder. None: they did not.
+#[tauri::command]
+pub(crate) async fn choose_folder(app: AppHandle, start: Option<String>) -> Option<String> {
+    let (answer, answered) = oneshot::channel();
+    let mut dialog = app.dialog().file().set_title("Choose a project folder");
+    if let Some(start) = start {
+        dialog = dialog.set_directory(start);
+    }
+    dialog.pick_folder(move |folder| {
+        let _ = answer.send(folder);
+    });
+    let folder = answered.await.ok().flatten()?.into_path().ok()?;
+    Some(folder.to_string_lossy().into_owned())
+}
+
+/// Opens a web page in the user's browser. Nothing but a web page: what an agent wrote
+/// must not start programs.
+#[tauri::command]
+pub(crate) fn open_external(app: AppHandle, url: String) -> Result<(), ApiError> {
+    let refused = || ApiError::usage("only web addresses are opened", "copy it instead");
+    let address: tauri::Url = url.parse().map_err(|_| refused())?;
+    if !matches!(address.scheme(), "http" | "https") {
+        return Err(refused());
+    }
+    let opened = app.opener().open_url(address.as_str(), None::<&str>);
+    opened.map_err(|error| {
+        ApiError::new(
+            protocol::ErrorCode::Internal,
+            format!("no browser could be started: {error}"),
+            "copy the address instead",
+        )
+    })
+}
+
+/// Whether the application starts at login, without its window.
+#[tauri::command]
+pub(crate) fn autostart(app: AppHandle) -> Result<bool, ApiError> {
+    app.autolaunch().is_enabled().map_err(login_failed)
+}
+
+/// Has it start at login, or not any more.
+#[tauri::command]
+pub(crate) fn set_autostart(app: AppHandle, on: bool) -> Result<(), ApiError> {
+    let login = app.autolaunch();
+    let done = if on { login.enable() } else { login.disable() };
+    done.map_err(login_failed)
+}
+
+fn login_failed(error: tauri_plugin_autostart::Error) -> ApiError {
+    ApiError::new(
+        protocol::ErrorCode::Internal,
+        format!("the start at login cannot be changed: {error}"),
+        "look at ~/.config/autostart",
+    )
+}
+
+/// Shows in title and dock how many things wait for the user.
+#[tauri::command]
+pub(crate) fn set_badge(app: AppHandle, count: Option<u32>) {
+    let Some(window) = app.get_webview_window(window::LABEL) else {
+        return;
+    };
+    let count = count.filter(|count| *count > 0);
+    let title = count.map_or("Longhaul".to_owned(), |n| format!("({n}) Longhaul"));
+    // A desktop without badges, or a window that is going: nothing is lost.
+    let _ = window.set_title(&title);
+    let _ = window.set_badge_count(count.map(i64::from));
+}
+
+/// Does one of the shell's own actions, named by its id.
+#[tauri::command]
+pub(crate) async fn perform(app: AppHandle, action: String) -> Result<(), ApiError> {
+    let Some(action) = Action::of(&action) else {
+        return Err(ApiError::not_found(
+            format!("the shell has no action '{action}'"),
+            "the window and the shell are of different versions: start Longhaul again",
+        ));
+    };
+    perform::perform(&app, action).await
+}
+
+/// Starts a daemon that was stopped.
+#[tauri::command]
+pub(crate) async fn start_daemon(link: State<'_, Arc<DaemonLink>>) -> Result<(), ApiError> {
+    link.start().await
+}
