@@ -20,7 +20,7 @@ const LAYERS: &[&[&str]] = &[
         "protocol",
         "testkit",
     ],
-    &["agents", "client"],
+    &["agents", "client", "notices"],
     &["engine"],
     &["daemon"],
     &["cli"],

@@ -16,6 +16,7 @@ pub mod events;
 mod figures;
 mod health;
 mod moment;
+mod notices;
 mod projects;
 mod reviews;
 mod runs;
@@ -47,6 +48,10 @@ pub use health::{
     RehearsalRequest, RehearsalStarted, ServiceRequest, ServiceState, ServiceWish, Working,
 };
 pub use moment::Moment;
+pub use notices::{
+    MAX_NOTICES_WAIT_MS, Notice, NoticeActRequest, NoticeActed, NoticeAction, NoticeKind,
+    Notices, NoticesRequest,
+};
 pub use projects::{
     Folder, Folders, FoldersRequest, ProjectFacts, ProjectList, ProjectRequest, ProjectUse,
     ProjectsRequest,
