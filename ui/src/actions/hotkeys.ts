@@ -60,24 +60,28 @@ function act(found: readonly { id: ActionId; def: ActionDef }[], event: Keyboard
   event.preventDefault();
 }
 
+/** Remembers the first key of a sequence for a moment. */
+function keyListener(): (event: KeyboardEvent) => void {
+  let first: { word: string; at: number } | null = null;
+  return (event) => {
+    const word = wordOf(event);
+    if (word === null || !isOurs(event, word)) return;
+    const typing = isTyping(event.target);
+    const begun = first && event.timeStamp - first.at < SEQUENCE_MS ? first.word : null;
+    first = null;
+    const sequence = begun ? candidates(`${begun} ${word}`, typing) : [];
+    const found = sequence.length > 0 ? sequence : candidates(word, typing);
+    if (found.length > 0) act(found, event);
+    else if (!typing && !event.repeat && startsSequence(word)) {
+      first = { word, at: event.timeStamp };
+    }
+  };
+}
+
 /** Listens for shortcuts. Mounted once, by the app. */
 export function useHotkeys(): void {
   useEffect(() => {
-    let first: { word: string; at: number } | null = null;
-
-    const onKeyDown = (event: KeyboardEvent) => {
-      const word = wordOf(event);
-      if (word === null || !isOurs(event, word)) return;
-      const typing = isTyping(event.target);
-      const begun = first && event.timeStamp - first.at < SEQUENCE_MS ? first.word : null;
-      first = null;
-      const sequence = begun ? candidates(`${begun} ${word}`, typing) : [];
-      const found = sequence.length > 0 ? sequence : candidates(word, typing);
-      if (found.length > 0) act(found, event);
-      else if (!typing && !event.repeat && startsSequence(word)) {
-        first = { word, at: event.timeStamp };
-      }
-    };
+    const onKeyDown = keyListener();
     window.addEventListener("keydown", onKeyDown);
     return () => window.removeEventListener("keydown", onKeyDown);
   }, []);

@@ -29,6 +29,8 @@ export interface VirtualListProps<T> {
   /** Enter, double click or a click on a row. */
   onOpen?: (item: T) => void;
   selected?: ReadonlySet<string>;
+  /** A click with ctrl, ⌘ or shift puts a row into the selection or takes it out. */
+  onToggle?: (key: string) => void;
   /** Headings between rows: not counted as rows. */
   isHeading?: (item: T) => boolean;
   listRef?: Ref<VirtualListHandle>;
@@ -153,9 +155,13 @@ export function VirtualList<T>(props: VirtualListProps<T>) {
               aria-selected={isSelected}
               aria-setsize={items.length}
               aria-posinset={row.index + 1}
-              onClick={() => {
+              onClick={(event) => {
                 props.onCurrent(key);
-                props.onOpen?.(item);
+                if (props.onToggle && (event.ctrlKey || event.metaKey || event.shiftKey)) {
+                  props.onToggle(key);
+                } else {
+                  props.onOpen?.(item);
+                }
               }}
             >
               {props.render(item, { current: isCurrent, selected: isSelected })}

@@ -19,6 +19,7 @@ const native: Native = {
   setBadge: (count) => invoke<void>("set_badge", { count }),
   autostart: () => invoke<boolean>("autostart"),
   setAutostart: (on) => invoke<void>("set_autostart", { on }),
+  saveText: (name, text) => invoke<boolean>("save_text", { name, text }),
   onOpen: (show) => listen<string>("open", (event) => show(event.payload)),
 };
 

@@ -22,6 +22,8 @@ export interface Native {
   /** Whether the app starts at login. */
   autostart(): Promise<boolean>;
   setAutostart(on: boolean): Promise<void>;
+  /** Asks where, then writes a text file there; false when dismissed. */
+  saveText(name: string, text: string): Promise<boolean>;
   /** A place the tray or a notification asks the window to show, like `/inbox/ID`, or an action's id. */
   onOpen(show: (target: string) => void): Promise<() => void>;
 }
