@@ -22,6 +22,10 @@ const JOURNAL_LIMIT: &str = "67108864";
 /// Readers at a time.
 const READERS: u32 = 4;
 
+/// What the writer executes, remembered: texts of a dozen statements each
+/// ([`crate::script`]), of which the steps of a run are a handful.
+const REMEMBERED: usize = 64;
+
 /// The database file of a home.
 pub(crate) fn db_path(home: &Path) -> PathBuf {
     home.join("state.db")
@@ -36,7 +40,6 @@ fn options(file: &Path) -> SqliteConnectOptions {
         .pragma("trusted_schema", "OFF")
         .pragma("mmap_size", "0")
         .pragma("temp_store", "MEMORY")
-        .statement_cache_capacity(200)
         .disable_statement_logging()
 }
 
@@ -59,6 +62,7 @@ pub(crate) async fn writer(file: &Path) -> Result<SqliteConnection, sqlx::Error>
             .journal_mode(SqliteJournalMode::Wal);
     }
     options = options
+        .statement_cache_capacity(REMEMBERED)
         .synchronous(synchronous)
         .pragma("wal_autocheckpoint", "1000")
         .pragma("journal_size_limit", JOURNAL_LIMIT);
