@@ -1,0 +1,97 @@
+import { screen, waitFor } from "@testing-library/react";
+import { expect, test } from "vitest";
+import type { Health } from "../../ipc/bindings";
+import { ago, anId, aStatus } from "../../test/fixtures";
+import { expectAccessible, renderRoom } from "../../test/render";
+import { HealthRoom } from "./HealthRoom";
+
+function aHealth(over: Partial<Health> = {}): Health {
+  return {
+    daemon: aStatus(),
+    disk: [{ what: "Journal", path: "/home/ann/longhaul/state.db", bytes: 12_000_000 }],
+    free_bytes: 80e9,
+    backups: [
+      { file: "/home/ann/longhaul/backups/a.db", at: ago(3600), bytes: 1e6, verified: true },
+    ],
+    live: [],
+    service: { installed: true, running: true, words: "systemd starts it at login" },
+    keychain: { ok: true, words: "Secret Service" },
+    ...over,
+  };
+}
+
+const quiet = {
+  limits: { limits: [] },
+  log_lines: {
+    lines: [
+      { at: ago(1), level: "WARN", target: "daemon", message: "a \u001b[31mred\u001b[0m word" },
+    ],
+  },
+};
+
+test("says in words how everything is", async () => {
+  const live = {
+    run: anId(),
+    title: "Fix it",
+    state: "running" as const,
+    now: "cargo test",
+    heard_at: ago(4),
+    memory_bytes: 3e8,
+  };
+  const { container } = renderRoom(<HealthRoom />, {
+    at: "/health",
+    script: {
+      ...quiet,
+      health: aHealth({
+        live: [live],
+        free_bytes: 1e9,
+        keychain: { ok: false, words: "It is locked." },
+      }),
+      activity: { from: ago(600), bucket_s: 10, events: [0, 3, 1], tokens: [0, 0, 0] },
+    },
+  });
+  expect(await screen.findByRole("region", { name: "Keychain" })).toHaveTextContent(
+    /Does not work.*It is locked/,
+  );
+  expect(screen.getByRole("region", { name: "Free space" })).toHaveTextContent(/That is little/);
+  expect(screen.getByRole("row", { name: /Fix it.*cargo test.*300 MB/ })).toBeInTheDocument();
+  expect(
+    await screen.findByRole("img", { name: "4 events in the last 10 minutes" }),
+  ).toBeInTheDocument();
+  expect(await screen.findByText("a red word")).toBeInTheDocument();
+  await expectAccessible(container);
+});
+
+test("the doctor examines on request and shows the worst first", async () => {
+  const { user, daemon } = renderRoom(<HealthRoom />, {
+    at: "/health",
+    script: {
+      ...quiet,
+      health: aHealth(),
+      doctor: {
+        ok: false,
+        findings: [
+          { level: "ok", area: "chains", what: "12 chains are whole", advice: null },
+          { level: "problem", area: "blobs", what: "one is damaged", advice: "restore a backup" },
+        ],
+      },
+    },
+  });
+  const button = await screen.findByRole("button", { name: "Examine the store" });
+  expect(daemon.requests("doctor")).toEqual([]);
+  await user.click(button);
+  const broken = await screen.findByText(/one is damaged/);
+  const whole = screen.getByText(/12 chains are whole/);
+  expect(broken.compareDocumentPosition(whole) & Node.DOCUMENT_POSITION_FOLLOWING).toBeTruthy();
+  expect(screen.getByText("restore a backup")).toBeInTheDocument();
+});
+
+test("a backup is made and its place named", async () => {
+  const { user, daemon } = renderRoom(<HealthRoom />, {
+    at: "/health",
+    script: { ...quiet, health: aHealth(), backup: { file: "/b/new.db", bytes: 5 } },
+  });
+  await user.click(await screen.findByRole("button", { name: "Back up now" }));
+  await waitFor(() => expect(daemon.requests("backup")).toHaveLength(1));
+  expect(await screen.findByText("/b/new.db")).toBeInTheDocument();
+});

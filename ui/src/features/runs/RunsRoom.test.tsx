@@ -1,0 +1,101 @@
+import { screen, waitFor, within } from "@testing-library/react";
+import { expect, test } from "vitest";
+import { CallError } from "../../ipc/errors";
+import { aRun } from "../../test/fixtures";
+import { expectAccessible, renderRoom } from "../../test/render";
+import { RunsRoom } from "./RunsRoom";
+
+const listOf = (runs: ReturnType<typeof aRun>[]) => ({ runs, cursor: "s.9", partial: false });
+
+test("shows what needs somebody first, each run with its state in words", async () => {
+  const asks = aRun({
+    title: "Port the tests",
+    state: "waiting",
+    cause: "review",
+    open_reviews: 2,
+  });
+  const limited = aRun({
+    title: "Write docs",
+    state: "waiting",
+    cause: "rate_limit",
+    open_reviews: 0,
+  });
+  const { container } = renderRoom(<RunsRoom />, {
+    at: "/runs",
+    script: { runs: listOf([limited, asks]) },
+  });
+  const rows = await screen.findAllByRole("option");
+  expect(rows[0]).toHaveTextContent(/Port the tests.*2 reviews/);
+  expect(rows[1]).toHaveTextContent(/Waiting for a rate limit/);
+  await expectAccessible(container);
+});
+
+test("opens a run with a click", async () => {
+  const run = aRun({ title: "Fix the parser" });
+  const { user, visited } = renderRoom(<RunsRoom />, {
+    at: "/runs",
+    script: { runs: listOf([run]) },
+  });
+  await user.click(await screen.findByRole("option", { name: /Fix the parser/ }));
+  expect(visited.at(-1)).toBe(`/runs/${run.id}/timeline`);
+});
+
+test("resumes every selected run that can be, and names the one that could not", async () => {
+  const first = aRun({ title: "First", state: "interrupted", cause: "reboot", open_reviews: 0 });
+  const second = aRun({ title: "Second", state: "paused", open_reviews: 0 });
+  const { user, daemon } = renderRoom(<RunsRoom />, {
+    at: "/runs",
+    script: {
+      runs: listOf([first, second]),
+      resume: ({ runs }) => {
+        if (typeof runs === "object" && runs.one === second.id) {
+          throw new CallError({ code: "conflict", message: "It is gone.", hint: "" });
+        }
+        return { runs: [] };
+      },
+    },
+  });
+  await screen.findByRole("option", { name: /First/ });
+  await user.keyboard("{Control>}a{/Control}");
+  await user.click(await screen.findByRole("button", { name: /^Resume(?! all)/ }));
+  await waitFor(() =>
+    expect(daemon.requests("resume")).toEqual([
+      { runs: { one: first.id } },
+      { runs: { one: second.id } },
+    ]),
+  );
+  expect(await screen.findByText(/“Second” could not be resumed/)).toBeInTheDocument();
+});
+
+test("cancelling asks first and says what it does", async () => {
+  const run = aRun({ title: "Loops", state: "running", open_reviews: 0 });
+  const { user, daemon } = renderRoom(<RunsRoom />, {
+    at: "/runs",
+    script: { runs: listOf([run]), cancel: () => ({ id: run.id, state: "cancelled" }) },
+  });
+  await screen.findByRole("option", { name: /Loops/ });
+  await user.keyboard("j");
+  await user.click(await screen.findByRole("button", { name: "Cancel…" }));
+  const dialog = await screen.findByRole("alertdialog");
+  expect(dialog).toHaveTextContent(/Their files stay/);
+  expect(daemon.requests("cancel")).toEqual([]);
+  await user.click(within(dialog).getByRole("button", { name: "Cancel the runs" }));
+  await waitFor(() => expect(daemon.requests("cancel")).toEqual([{ run: run.id }]));
+});
+
+test("a filter that nothing fits says so and can be taken away", async () => {
+  const { user } = renderRoom(<RunsRoom />, {
+    at: "/runs?state=failed",
+    script: { runs: listOf([aRun({ title: "Fine", state: "completed" })]) },
+  });
+  expect(await screen.findByText("No run fits")).toBeInTheDocument();
+  await user.click(screen.getByRole("button", { name: "Show all runs" }));
+  expect(await screen.findByRole("option", { name: /Fine/ })).toBeInTheDocument();
+});
+
+test("without a run it says what one is and offers to start one", async () => {
+  const { container } = renderRoom(<RunsRoom />, { at: "/runs", script: { runs: listOf([]) } });
+  expect(await screen.findByText("No runs yet")).toBeInTheDocument();
+  expect(screen.getByRole("button", { name: /New run/ })).toBeInTheDocument();
+  await expectAccessible(container);
+});

@@ -1,0 +1,291 @@
+import { CirclePlay, ListChecks, Search } from "lucide-react";
+import { useDeferredValue, useMemo, useRef, useState } from "react";
+import { runAction } from "../../actions/registry";
+import { Button } from "../../components/Button";
+import { ConfirmDialog } from "../../components/Dialog";
+import { Select, TextField } from "../../components/fields";
+import { Loaded } from "../../components/Loaded";
+import { Page } from "../../components/Page";
+import { EmptyState, Notice } from "../../components/states";
+import { VirtualList, type VirtualListHandle } from "../../components/VirtualList";
+import type { RunList, RunSummary } from "../../ipc/bindings";
+import { baseName, count, plural } from "../../lib/numbers";
+import { useCall } from "../../queries/call";
+import { canCancel, canPause, canResume, RUN_STATES, stateName } from "../../queries/run-words";
+import { useRuns } from "../../queries/runs";
+import { useGo, useSearch } from "../../stores/navigation";
+import { RunRow } from "./RunRow";
+import styles from "./RunsRoom.module.css";
+import { choicesOf, keyOfRow, type Row, type RunFilter, rowsOf, SECTION_TITLES } from "./sections";
+import { useListActions } from "./use-list-actions";
+import { useSteering } from "./use-steering";
+
+/** All runs: what needs you first, what is done last. */
+export function RunsRoom() {
+  const runs = useRuns();
+  return (
+    <Loaded query={runs} what="the runs" lines={8}>
+      {(list) => (list.runs.length === 0 ? <NoRuns /> : <AllRuns list={list} />)}
+    </Loaded>
+  );
+}
+
+function NoRuns() {
+  return (
+    <Page title="Runs">
+      <EmptyState
+        icon={<CirclePlay aria-hidden="true" />}
+        title="No runs yet"
+        action={
+          <Button look="primary" onPress={() => runAction("app.new-run")}>
+            New run
+          </Button>
+        }
+      >
+        A run is one task given to an agent. It goes on when this window is closed, and comes back
+        after a crash.
+      </EmptyState>
+    </Page>
+  );
+}
+
+function useFilter(): [RunFilter, (changes: Partial<RunFilter>) => void] {
+  const [search, setSearch] = useSearch();
+  const filter: RunFilter = {
+    text: search.text ?? "",
+    state: search.state ?? null,
+    project: search.project ?? null,
+    backend: search.backend ?? null,
+  };
+  return [filter, setSearch];
+}
+
+/** The runs in whose transcripts the text stands, as the daemon finds them. */
+function useSaid(text: string) {
+  const wanted = useDeferredValue(text.trim());
+  const found = useCall(
+    "runs",
+    { text: wanted },
+    { enabled: wanted.length > 1, keepPrevious: true },
+  );
+  const said = useMemo(
+    () => new Set(wanted.length > 1 ? found.data?.runs.map((run) => run.id) : []),
+    [found.data, wanted],
+  );
+  return { said, partial: wanted.length > 1 && found.data?.partial === true };
+}
+
+function AllRuns({ list }: { list: RunList }) {
+  const go = useGo();
+  const [filter, setFilter] = useFilter();
+  const { said, partial } = useSaid(filter.text);
+  const rows = useMemo(() => rowsOf(list.runs, filter, said), [list.runs, filter, said]);
+  const shown = useMemo(() => rows.flatMap((row) => (row.kind === "run" ? [row.run] : [])), [rows]);
+  const [current, setCurrent] = useState<string | null>(null);
+  const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
+  const listRef = useRef<VirtualListHandle>(null);
+  const searchRef = useRef<HTMLInputElement & HTMLTextAreaElement>(null);
+
+  const toggle = (id: string) =>
+    setChosen((before) => {
+      const after = new Set(before);
+      if (!after.delete(id)) after.add(id);
+      return after;
+    });
+  // What is not in sight any more must not be acted on.
+  const meant = shown.filter((run) => (chosen.size > 0 ? chosen.has(run.id) : run.id === current));
+  const steering = useSteering(meant, () => setChosen(new Set()));
+  useListActions({
+    shown,
+    current,
+    setCurrent,
+    toggle,
+    chosen,
+    setChosen,
+    steering,
+    focusList: () => listRef.current?.focus(),
+    focusSearch: () => searchRef.current?.focus(),
+  });
+
+  return (
+    <Page
+      title="Runs"
+      beside={<span>{countWords(shown.length, list.runs.length)}</span>}
+      actions={<RunsToolbar meant={meant} picked={chosen.size} steering={steering} />}
+    >
+      <FilterBar list={list.runs} filter={filter} onFilter={setFilter} searchRef={searchRef} />
+      {partial && (
+        <Notice>
+          The search in transcripts took too long and was ended: older runs may be missing.
+        </Notice>
+      )}
+      {rows.length === 0 ? (
+        <EmptyState
+          icon={<Search aria-hidden="true" />}
+          title="No run fits"
+          action={
+            <Button
+              onPress={() => setFilter({ text: "", state: null, project: null, backend: null })}
+            >
+              Show all runs
+            </Button>
+          }
+        >
+          Nothing of what you filter by stands in any run.
+        </EmptyState>
+      ) : (
+        <VirtualList<Row>
+          label="Runs"
+          items={rows}
+          keyOf={keyOfRow}
+          isHeading={(row) => row.kind === "heading"}
+          estimate={56}
+          current={current}
+          onCurrent={setCurrent}
+          onOpen={(row) => row.kind === "run" && go({ room: "run", run: row.run.id })}
+          selected={chosen}
+          onToggle={toggle}
+          listRef={listRef}
+          render={(row, { selected }) =>
+            row.kind === "heading" ? (
+              <SectionHeading row={row} />
+            ) : (
+              <RunRow run={row.run} selected={selected} />
+            )
+          }
+        />
+      )}
+      <ConfirmDialog
+        title={`Cancel ${plural(steering.cancelling.length, "run")}?`}
+        open={steering.cancelling.length > 0}
+        onClose={steering.dontCancel}
+        onConfirm={steering.cancel}
+        confirm="Cancel the runs"
+        danger
+      >
+        What they are doing is stopped, their open reviews are withdrawn. Their files stay until you
+        discard them.
+      </ConfirmDialog>
+    </Page>
+  );
+}
+
+const countWords = (shown: number, all: number): string =>
+  shown === all ? plural(all, "run") : `${count(shown)} of ${plural(all, "run")}`;
+
+function SectionHeading({ row }: { row: Row & { kind: "heading" } }) {
+  return (
+    <div className={styles.heading}>
+      <h2>
+        {SECTION_TITLES[row.section]} · {count(row.count)}
+      </h2>
+      {row.section === "interrupted" && (
+        <Button small onPress={() => runAction("app.resume-all")}>
+          Resume all
+        </Button>
+      )}
+      {row.section === "needs-you" && (
+        <Button small onPress={() => runAction("go.inbox")}>
+          Open the inbox
+        </Button>
+      )}
+    </div>
+  );
+}
+
+function RunsToolbar(props: {
+  meant: readonly RunSummary[];
+  picked: number;
+  steering: ReturnType<typeof useSteering>;
+}) {
+  const { meant, steering } = props;
+  return (
+    <>
+      {props.picked > 0 && (
+        <span>
+          <ListChecks size={16} aria-hidden="true" /> {plural(props.picked, "run")} selected
+        </span>
+      )}
+      {meant.some((run) => canResume(run.state)) && (
+        <Button onPress={steering.resume} keys="shift+r">
+          Resume
+        </Button>
+      )}
+      {meant.some((run) => canPause(run.state)) && (
+        <Button onPress={steering.pause} keys="p">
+          Pause
+        </Button>
+      )}
+      {meant.some((run) => canCancel(run.state)) && (
+        <Button look="quiet" onPress={steering.askToCancel}>
+          Cancel…
+        </Button>
+      )}
+    </>
+  );
+}
+
+const ANY = "any";
+
+function FilterBar(props: {
+  list: readonly RunSummary[];
+  filter: RunFilter;
+  onFilter: (changes: Partial<RunFilter>) => void;
+  searchRef: React.Ref<HTMLInputElement & HTMLTextAreaElement>;
+}) {
+  const { filter, onFilter, list } = props;
+  const projects = useMemo(() => choicesOf(list, "project"), [list]);
+  const backends = useMemo(() => choicesOf(list, "backend"), [list]);
+  const chosen = (id: string) => (id === ANY ? null : id);
+  return (
+    <search className={styles.bar} aria-label="Filter the runs">
+      <div className={styles.search}>
+        <TextField
+          label="Search in runs and transcripts"
+          labelHidden
+          placeholder="Search in runs and transcripts"
+          before={<Search size={14} aria-hidden="true" />}
+          value={filter.text}
+          onChange={(text) => onFilter({ text })}
+          inputRef={props.searchRef}
+        />
+      </div>
+      <div className={styles.pick}>
+        <Select
+          label="State"
+          labelHidden
+          value={filter.state ?? ANY}
+          onChange={(id) => onFilter({ state: chosen(id) })}
+          options={[
+            { id: ANY, label: "Any state" },
+            ...RUN_STATES.map((state) => ({ id: state, label: stateName(state) })),
+          ]}
+        />
+      </div>
+      <div className={styles.pick}>
+        <Select
+          label="Project"
+          labelHidden
+          value={filter.project ?? ANY}
+          onChange={(id) => onFilter({ project: chosen(id) })}
+          options={[
+            { id: ANY, label: "Any project" },
+            ...projects.map((path) => ({ id: path, label: baseName(path), detail: path })),
+          ]}
+        />
+      </div>
+      <div className={styles.pick}>
+        <Select
+          label="Backend"
+          labelHidden
+          value={filter.backend ?? ANY}
+          onChange={(id) => onFilter({ backend: chosen(id) })}
+          options={[
+            { id: ANY, label: "Any backend" },
+            ...backends.map((name) => ({ id: name, label: name })),
+          ]}
+        />
+      </div>
+    </search>
+  );
+}
