@@ -19,6 +19,11 @@ export interface ButtonProps extends Omit<AriaProps, "children" | "className" | 
   why?: string | undefined;
 }
 
+/** The library passes no `aria-keyshortcuts` on. */
+function sayKeys(button: HTMLButtonElement | null, keys: Keys): void {
+  button?.setAttribute("aria-keyshortcuts", ariaKeys(keys));
+}
+
 /** A button with words. */
 export function Button({
   children,
@@ -34,7 +39,7 @@ export function Button({
       {...props}
       isDisabled={props.isDisabled ?? Boolean(why)}
       className={cx(styles.button, styles[look], small && styles.small)}
-      {...(keys ? { "aria-keyshortcuts": ariaKeys(keys) } : {})}
+      {...(keys ? { ref: (button) => sayKeys(button, keys) } : {})}
     >
       {icon}
       <span className={styles.words}>{children}</span>

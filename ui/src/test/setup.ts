@@ -15,9 +15,7 @@ class FixedResizeObserver implements ResizeObserver {
     this.#seen = seen;
   }
   observe(target: Element): void {
-    const box = [
-      { inlineSize: SIZE.width, blockSize: target.hasAttribute("data-index") ? 40 : SIZE.height },
-    ];
+    const box = [{ inlineSize: SIZE.width, blockSize: heightOf(target) }];
     const entry = {
       target,
       borderBoxSize: box,
@@ -31,16 +29,20 @@ class FixedResizeObserver implements ResizeObserver {
 }
 
 globalThis.ResizeObserver = FixedResizeObserver;
-Object.defineProperty(HTMLElement.prototype, "offsetHeight", {
-  configurable: true,
-  get(this: HTMLElement) {
-    return this.hasAttribute("data-index") ? 40 : SIZE.height;
-  },
-});
-Object.defineProperty(HTMLElement.prototype, "offsetWidth", {
-  configurable: true,
-  get: () => SIZE.width,
-});
+const heightOf = (element: Element): number =>
+  element.hasAttribute("data-index") ? 40 : SIZE.height;
+for (const kind of ["offset", "client"]) {
+  Object.defineProperty(HTMLElement.prototype, `${kind}Width`, {
+    configurable: true,
+    get: () => SIZE.width,
+  });
+  Object.defineProperty(HTMLElement.prototype, `${kind}Height`, {
+    configurable: true,
+    get(this: HTMLElement) {
+      return heightOf(this);
+    },
+  });
+}
 HTMLElement.prototype.scrollTo = function scrollTo() {} as typeof HTMLElement.prototype.scrollTo;
 HTMLElement.prototype.scrollIntoView = () => {};
 HTMLElement.prototype.setPointerCapture = () => {};
