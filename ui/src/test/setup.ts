@@ -1,10 +1,12 @@
 import "@testing-library/jest-dom/vitest";
-import { cleanup } from "@testing-library/react";
+import { cleanup, configure } from "@testing-library/react";
 import { afterEach, beforeEach, vi } from "vitest";
 import { useConnection } from "../stores/connection";
 import { showOverlay } from "../stores/overlays";
 import { useToasts } from "../stores/toasts";
-import { cleanRooms } from "./render";
+
+// A busy machine: what is waited for may take a while, what fails fails anyway.
+configure({ asyncUtilTimeout: 10_000 });
 
 // jsdom lays nothing out. A list of any length needs some size to show rows at all.
 const SIZE = { width: 1200, height: 800 };
@@ -61,7 +63,6 @@ beforeEach(() => {
 });
 
 afterEach(() => {
-  cleanRooms();
   cleanup();
   useToasts.setState({ toasts: [] });
   showOverlay(null);

@@ -111,7 +111,14 @@ function AllRuns({ list }: { list: RunList }) {
     <Page
       title="Runs"
       beside={<span>{countWords(shown.length, list.runs.length)}</span>}
-      actions={<RunsToolbar meant={meant} picked={chosen.size} steering={steering} />}
+      actions={
+        <RunsToolbar
+          meant={meant}
+          picked={chosen.size}
+          interrupted={list.runs.some((run) => run.state === "interrupted")}
+          steering={steering}
+        />
+      }
     >
       <FilterBar list={list.runs} filter={filter} onFilter={setFilter} searchRef={searchRef} />
       {partial && (
@@ -173,22 +180,11 @@ function AllRuns({ list }: { list: RunList }) {
 const countWords = (shown: number, all: number): string =>
   shown === all ? plural(all, "run") : `${count(shown)} of ${plural(all, "run")}`;
 
+/** For the eyes only: in a list of options there is no room for headings, and each says its state. */
 function SectionHeading({ row }: { row: Row & { kind: "heading" } }) {
   return (
-    <div className={styles.heading}>
-      <h2>
-        {SECTION_TITLES[row.section]} · {count(row.count)}
-      </h2>
-      {row.section === "interrupted" && (
-        <Button small onPress={() => runAction("app.resume-all")}>
-          Resume all
-        </Button>
-      )}
-      {row.section === "needs-you" && (
-        <Button small onPress={() => runAction("go.inbox")}>
-          Open the inbox
-        </Button>
-      )}
+    <div className={styles.heading} aria-hidden="true">
+      {SECTION_TITLES[row.section]} · {count(row.count)}
     </div>
   );
 }
@@ -196,6 +192,8 @@ function SectionHeading({ row }: { row: Row & { kind: "heading" } }) {
 function RunsToolbar(props: {
   meant: readonly RunSummary[];
   picked: number;
+  /** Whether any run, in sight or not, was interrupted. */
+  interrupted: boolean;
   steering: ReturnType<typeof useSteering>;
 }) {
   const { meant, steering } = props;
@@ -206,6 +204,7 @@ function RunsToolbar(props: {
           <ListChecks size={16} aria-hidden="true" /> {plural(props.picked, "run")} selected
         </span>
       )}
+      {props.interrupted && <Button onPress={() => runAction("app.resume-all")}>Resume all</Button>}
       {meant.some((run) => canResume(run.state)) && (
         <Button onPress={steering.resume} keys="shift+r">
           Resume
