@@ -2,23 +2,43 @@ import { CloudOff, TriangleAlert } from "lucide-react";
 import type { ReactNode } from "react";
 import { Button } from "../components/Button";
 import { Countdown, RelativeTime } from "../components/figures";
+import { useNative } from "../queries/link";
 import { useStatus } from "../queries/status";
 import { useConnection } from "../stores/connection";
+import { toastError } from "../stores/toasts";
 import styles from "./Banner.module.css";
 
 /** What is wrong with the daemon, above everything, for as long as it is. */
 export function Banner() {
   const { connection, retryNow } = useConnection();
   const { data: status } = useStatus();
+  const native = useNative();
   if (connection.state === "lost") {
     return (
       <Bar
         icon={<CloudOff />}
         bad
         action={
-          <Button small onPress={retryNow}>
-            Try now
-          </Button>
+          <>
+            {native && (
+              <Button
+                small
+                onPress={() => {
+                  native
+                    .startDaemon()
+                    .then(retryNow)
+                    .catch((error: unknown) =>
+                      toastError("The daemon could not be started", error),
+                    );
+                }}
+              >
+                Start the daemon
+              </Button>
+            )}
+            <Button small onPress={retryNow}>
+              Try now
+            </Button>
+          </>
         }
       >
         <strong>Connection to the daemon lost</strong>{" "}

@@ -3,6 +3,7 @@ import { useEffect, useMemo, useRef } from "react";
 import { useHotkeys } from "../actions/hotkeys";
 import { isActionId, runAction } from "../actions/registry";
 import { HelpSheet } from "../features/help/HelpSheet";
+import { UndoBar } from "../features/inbox/UndoBar";
 import { Palette } from "../features/palette/Palette";
 import { useLink } from "../queries/link";
 import { useOpenReviewCount } from "../queries/status";
@@ -50,6 +51,7 @@ function Frame({ room }: { room: string }) {
         </main>
       </div>
       <Toasts />
+      <UndoBar />
       <Palette />
       <HelpSheet />
       <LiveRegions />

@@ -1,6 +1,7 @@
 import { useAction } from "../actions/registry";
 import { plural } from "../lib/numbers";
 import { useCallMutation } from "../queries/call";
+import { useNative } from "../queries/link";
 import { useRuns } from "../queries/runs";
 import { setTheme, toggleRail } from "../stores/appearance";
 import { useConnection } from "../stores/connection";
@@ -30,6 +31,20 @@ export function useAppActions(): void {
   useAction("go.settings", () => go({ room: "settings" }));
   useAction("go.welcome", () => go({ room: "welcome" }));
   useAllRunActions();
+  useShellActions();
+}
+
+/** What only the desktop can do: it asks by itself where something would be lost. */
+function useShellActions(): void {
+  const native = useNative();
+  const perform = (action: "daemon.stop" | "window.quit") =>
+    native && {
+      run: () => {
+        native.perform(action).catch((error: unknown) => toastError("That did not work", error));
+      },
+    };
+  useAction("daemon.stop", perform("daemon.stop"));
+  useAction("window.quit", perform("window.quit"));
 }
 
 const GOING = ["queued", "running", "waiting", "verifying"];

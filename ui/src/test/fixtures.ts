@@ -10,7 +10,7 @@ import type {
   RunSummary,
   RunView,
 } from "../ipc/bindings";
-import type { StreamItem } from "../ipc/client";
+import type { Native, StreamItem } from "../ipc/client";
 
 // Complete documents with plain values; a test names only what it is about.
 
@@ -236,4 +236,20 @@ export function aFrame(run: string, event: Event, over: Partial<LogEntry> = {}):
 /** A piece of streaming text. */
 export function aDelta(run: string, op: number, text: string): StreamItem {
   return { type: "delta", delta: { run, op, kind: "text", at: ago(0), text } };
+}
+
+/** A desktop that does nothing but what the test gives it. */
+export function aDesktop(over: Partial<Native> = {}): Native {
+  return {
+    chooseFolder: async () => null,
+    openExternal: async () => {},
+    setBadge: async () => {},
+    autostart: async () => false,
+    setAutostart: async () => {},
+    saveText: async () => true,
+    perform: async () => {},
+    startDaemon: async () => {},
+    onOpen: async () => () => {},
+    ...over,
+  };
 }

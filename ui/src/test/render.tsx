@@ -3,7 +3,7 @@ import { render } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import axe from "axe-core";
 import { type ReactElement, useState } from "react";
-import { expect } from "vitest";
+import { afterEach, expect } from "vitest";
 import { useHotkeys } from "../actions/hotkeys";
 import { App } from "../app/App";
 import { Toasts } from "../app/Toasts";
@@ -33,6 +33,9 @@ const EVERYWHERE: Script = {
   backend_list: { backends: [] },
   reviews: { reviews: [] },
 };
+
+/** Acts at once, and without asking jsdom at every move whether styles forbid it (slow). */
+const aPerson = () => userEvent.setup({ delay: null, pointerEventsCheck: 0 });
 
 export interface RenderOptions {
   /** What the daemon answers, by endpoint. */
@@ -96,7 +99,7 @@ export function renderRoom(room: ReactElement, options: RenderOptions = {}): Ren
     client,
     visited,
     container,
-    user: userEvent.setup(),
+    user: aPerson(),
     rerender: (inner) => rerender(wrap(inner)),
   };
 }
@@ -106,7 +109,7 @@ export function renderApp(at = "/inbox", script: Script = {}, native: Native | n
   window.location.hash = `#${at}`;
   const daemon = fakeTransport({ ...EVERYWHERE, ...script }, native);
   const { container } = render(<App transport={daemon} />);
-  return { daemon, container, user: userEvent.setup() };
+  return { daemon, container, user: aPerson() };
 }
 
 const cleanups: (() => void)[] = [];
@@ -114,10 +117,9 @@ function onCleanup(clean: () => void): void {
   cleanups.push(clean);
 }
 
-/** Called after each test by the setup. */
-export function cleanRooms(): void {
+afterEach(() => {
   for (const clean of cleanups.splice(0)) clean();
-}
+});
 
 /** Fails if axe finds anything. Colours are checked over the tokens: jsdom paints nothing. */
 export async function expectAccessible(container: Element = document.body): Promise<void> {

@@ -28,6 +28,16 @@ export const appActions = define({
     group: "Everywhere",
     words: "continue interrupted paused",
   },
+  "daemon.stop": {
+    title: "Stop everything…",
+    group: "Everywhere",
+    words: "daemon drain shut down end",
+  },
+  "window.quit": {
+    title: "Quit the window (runs go on)",
+    group: "Everywhere",
+    words: "exit close",
+  },
   "app.theme-light": { title: "Use the light appearance", group: "Everywhere", words: "theme" },
   "app.theme-dark": { title: "Use the dark appearance", group: "Everywhere", words: "theme" },
   "app.theme-system": {

@@ -1,5 +1,9 @@
 import { define } from "../action";
 
+/** The choices of items that are neither approved nor rejected, in their order. */
+const choice = (n: number) =>
+  ({ title: `Choice ${n}`, group: "Inbox", keys: [`${n}`], arms: true }) as const;
+
 export const inboxActions = define({
   "inbox.next": { title: "Next item", group: "Inbox", keys: ["j", "arrowdown"], quiet: true },
   "inbox.previous": { title: "Previous item", group: "Inbox", keys: ["k", "arrowup"], quiet: true },
@@ -17,4 +21,10 @@ export const inboxActions = define({
   "inbox.select-all": { title: "Select all items", group: "Inbox", keys: ["mod+a"] },
   "inbox.clear": { title: "Clear the selection", group: "Inbox", keys: ["escape"], quiet: true },
   "inbox.history": { title: "History of decisions", group: "Inbox", keys: ["h"] },
+  "inbox.group": { title: "Group by run or by kind", group: "Inbox", words: "sort order" },
+  "inbox.choice-1": choice(1),
+  "inbox.choice-2": choice(2),
+  "inbox.choice-3": choice(3),
+  "inbox.choice-4": choice(4),
+  "inbox.choice-5": choice(5),
 });

@@ -13,13 +13,21 @@ import type {
 /** What the desktop sends over a subscription's channel; `end` closes it. */
 type ChannelItem = StreamItem | { type: "end"; error?: unknown };
 
+/** Asks the shell; what it refuses is an error that can be shown. */
+const ask = <T>(command: string, request: Record<string, unknown> = {}): Promise<T> =>
+  invoke<T>(command, request).catch((error: unknown) => {
+    throw asCallError(error);
+  });
+
 const native: Native = {
-  chooseFolder: (start) => invoke<string | null>("choose_folder", { start }),
-  openExternal: (url) => invoke<void>("open_external", { url }),
-  setBadge: (count) => invoke<void>("set_badge", { count }),
-  autostart: () => invoke<boolean>("autostart"),
-  setAutostart: (on) => invoke<void>("set_autostart", { on }),
-  saveText: (name, text) => invoke<boolean>("save_text", { name, text }),
+  chooseFolder: (start) => ask<string | null>("choose_folder", { start }),
+  openExternal: (url) => ask<void>("open_external", { url }),
+  setBadge: (count) => ask<void>("set_badge", { count }),
+  autostart: () => ask<boolean>("autostart"),
+  setAutostart: (on) => ask<void>("set_autostart", { on }),
+  saveText: (name, text) => ask<boolean>("save_text", { name, text }),
+  perform: (action) => ask<void>("perform", { action }),
+  startDaemon: () => ask<void>("start_daemon"),
   onOpen: (show) => listen<string>("open", (event) => show(event.payload)),
 };
 

@@ -24,6 +24,10 @@ export interface Native {
   setAutostart(on: boolean): Promise<void>;
   /** Asks where, then writes a text file there; false when dismissed. */
   saveText(name: string, text: string): Promise<boolean>;
+  /** Does one of the shell's own actions (`window.quit`, `daemon.stop`, which asks first). */
+  perform(action: string): Promise<void>;
+  /** Starts a daemon that was stopped. */
+  startDaemon(): Promise<void>;
   /** A place the tray or a notification asks the window to show, like `/inbox/ID`, or an action's id. */
   onOpen(show: (target: string) => void): Promise<() => void>;
 }
