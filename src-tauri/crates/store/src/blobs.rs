@@ -38,9 +38,11 @@ pub(crate) const SPLIT: i64 = 4;
 pub(crate) const ALONE: i64 = 5;
 
 /// A blob ready to be recorded. If it is a file, the file is durable already.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Prepared {
     pub(crate) hash: Hash,
+    /// It is stored already; nothing else of it is here.
+    is_known: bool,
     raw_len: i64,
     codec: i64,
     words: Option<String>,
@@ -57,6 +59,17 @@ pub(crate) struct Shown<'a> {
     pub(crate) bases: Vec<(Hash, &'a [u8])>,
 }
 
+impl Prepared {
+    /// One that is stored already. Rows of contents are never removed.
+    pub(crate) fn known(hash: Hash) -> Self {
+        Self {
+            hash,
+            is_known: true,
+            ..Self::default()
+        }
+    }
+}
+
 /// Hashes and compresses, and writes the file of a large one. Blocks.
 pub(crate) fn prepare(home: &Path, bytes: &[u8], shown: Shown<'_>) -> Result<Prepared, WriteError> {
     let io = |e: std::io::Error| WriteError::from_io(&e);
@@ -65,8 +78,7 @@ pub(crate) fn prepare(home: &Path, bytes: &[u8], shown: Shown<'_>) -> Result<Pre
         raw_len: i64::try_from(bytes.len()).unwrap_or(i64::MAX),
         codec: RAW,
         words: shown.words,
-        bases: Vec::new(),
-        data: None,
+        ..Prepared::default()
     };
     if blob.words.as_ref().is_some_and(|w| w.as_bytes() == bytes) {
         blob.codec = WORDS;
@@ -160,6 +172,9 @@ pub(crate) fn sync_dir(dir: &Path) -> std::io::Result<()> {
 /// Records a blob unless it is known, after those it repeats. One that was known only as a content gets
 /// its words when it comes to be shown.
 pub(crate) fn insert(script: &mut Script, blob: &Prepared) {
+    if blob.is_known {
+        return;
+    }
     // What repeats others is always younger than they are, so that reading it comes to an end.
     if blob.words.is_some() && blob.bases.is_empty() {
         script

@@ -9,7 +9,7 @@ use domain::{BlobRef, Event, OpId, OpKind, OpOutcome};
 use serde_json::Value;
 
 use crate::blobs::{self, Prepared, Shown};
-use crate::chain::Hash;
+use crate::chain::{Hash, name_bytes};
 use crate::error::WriteError;
 
 /// What the view shows of the model's own words (DESIGN §4).
@@ -83,30 +83,32 @@ pub(crate) fn roles(
     found
 }
 
-/// Makes contents ready to be recorded, arguments before the answers that repeat them. Blocks.
+/// Makes contents ready to be recorded, arguments before the answers that repeat them.
+/// What is known to be stored is only named: the fixed part of a model's requests comes
+/// with every one. Blocks.
 pub(crate) fn prepare(
     home: &Path,
     contents: &[Bytes],
     roles: &[(BlobRef, Role)],
+    is_known: impl Fn(&Hash) -> bool,
 ) -> Result<Vec<Prepared>, WriteError> {
-    let role_of = |bytes: &[u8]| {
-        let name = BlobRef::of(bytes);
-        roles
-            .iter()
-            .find(|(n, _)| *n == name)
-            .map(|(_, role)| *role)
-    };
+    let roles: Vec<(Hash, Role)> = roles
+        .iter()
+        .filter_map(|(name, role)| Some((name_bytes(name)?, *role)))
+        .collect();
     let mut answers = Vec::new();
     let mut done = Vec::with_capacity(contents.len());
     let mut parameters: Vec<(Hash, &[u8])> = Vec::new();
     for bytes in contents {
-        let role = if roles.is_empty() {
-            None
-        } else {
-            role_of(bytes)
-        };
+        let hash = *blake3::hash(bytes).as_bytes();
+        let role = roles.iter().find(|(h, _)| *h == hash).map(|(_, r)| *r);
         if role == Some(Role::Answer) {
             answers.push(bytes);
+            continue;
+        }
+        // One that comes to be shown may still be without its words.
+        if role.is_none() && is_known(&hash) {
+            done.push(Prepared::known(hash));
             continue;
         }
         let words = role.and_then(|role| role.words(bytes));

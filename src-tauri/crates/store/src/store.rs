@@ -1,6 +1,6 @@
 //! The handle everybody holds.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use uuid::Uuid;
 
 use crate::append::{Append, Appended};
+use crate::chain::Hash;
 use crate::error::{AppendError, OpenError, WriteError};
 use crate::settings::Put;
 use crate::snapshots::Fold;
@@ -21,6 +22,10 @@ use crate::{blobs, decisions};
 /// Contents this small together are made ready at once: they take a fraction of a
 /// millisecond, and to have another thread woken for them takes nearly as long.
 const SMALL: usize = 8 << 10;
+
+/// Names of contents kept in memory: what every request repeats, for more runs than work
+/// at a time.
+const KNOWN: usize = 1024;
 
 /// Folds kept in memory.
 const CACHED: usize = 256;
@@ -81,10 +86,18 @@ impl std::fmt::Debug for Store {
     }
 }
 
-/// Folds as they were last committed.
+/// Folds as they were last committed, and the names of contents that are stored.
 #[derive(Default)]
 pub(crate) struct Cache {
     folds: Mutex<Recent>,
+    contents: Mutex<Contents>,
+}
+
+/// The last names, and their order.
+#[derive(Default)]
+struct Contents {
+    names: HashSet<Hash>,
+    order: VecDeque<Hash>,
 }
 
 #[derive(Default)]
@@ -98,6 +111,31 @@ impl Cache {
         self.folds
             .lock()
             .expect("nobody panics while holding the cache")
+    }
+
+    fn contents(&self) -> std::sync::MutexGuard<'_, Contents> {
+        self.contents
+            .lock()
+            .expect("nobody panics while holding the names")
+    }
+
+    /// Whether a content is known to be stored, durably.
+    fn knows(&self, hash: &Hash) -> bool {
+        self.contents().names.contains(hash)
+    }
+
+    /// Remembers contents that are stored, durably.
+    fn remember(&self, hashes: &[Hash]) {
+        let mut contents = self.contents();
+        for hash in hashes {
+            if contents.names.insert(*hash) {
+                contents.order.push_back(*hash);
+            }
+        }
+        while contents.order.len() > KNOWN {
+            let oldest = contents.order.pop_front();
+            oldest.and_then(|hash| contents.names.take(&hash));
+        }
     }
 
     pub(crate) fn get(&self, run: RunId) -> Option<Arc<Fold>> {
@@ -245,6 +283,7 @@ impl Store {
         blobs: Vec<Bytes>,
     ) -> Result<Vec<Appended>, AppendError> {
         let blobs = self.prepare(&appends, blobs).await?;
+        let hashes: Vec<Hash> = blobs.iter().map(|blob| blob.hash).collect();
         let (answer, outcome) = oneshot::channel();
         self.send(Job::Append {
             appends,
@@ -252,7 +291,9 @@ impl Store {
             answer,
         })
         .await?;
-        outcome.await.map_err(|_| WriteError::Closed)?
+        let done = outcome.await.map_err(|_| WriteError::Closed)??;
+        self.inner.cache.remember(&hashes);
+        Ok(done)
     }
 
     async fn prepare(
@@ -275,12 +316,13 @@ impl Store {
                 op.is_some_and(|op| op.kind == OpKind::Model)
             }));
         }
-        let home = self.inner.home.clone();
+        let (home, cache) = (self.inner.home.clone(), self.inner.cache.clone());
         if contents.iter().map(Bytes::len).sum::<usize>() <= SMALL {
-            return decisions::prepare(&home, &contents, &roles);
+            return decisions::prepare(&home, &contents, &roles, |hash| cache.knows(hash));
         }
-        let prepared =
-            tokio::task::spawn_blocking(move || decisions::prepare(&home, &contents, &roles));
+        let prepared = tokio::task::spawn_blocking(move || {
+            decisions::prepare(&home, &contents, &roles, |hash| cache.knows(hash))
+        });
         prepared
             .await
             .map_err(|e| WriteError::Failed(e.to_string()))?
