@@ -1,73 +1,327 @@
-//! The review queue.
+//! The review queue, its history, and the decisions.
 
-use domain::Answer;
-use engine::DecideError;
+use std::collections::HashMap;
+
+use domain::{Answer, Event, Review, ReviewId, Run, RunId, Timestamp};
+use engine::{DecideError, EditError};
 use protocol::{
-    ApiError, DecideRequest, Decided, ErrorCode, ReviewList, ReviewView, ReviewsRequest,
-    SnoozeRequest,
+    ApiError, DecideRequest, Decided, ErrorCode, LogEntry, ReviewCall, ReviewDetail, ReviewList,
+    ReviewRequest, ReviewRun, ReviewView, ReviewsRequest, ReviewsStatus, SnoozeRequest,
+    UndoRequest, Undone,
 };
-use store::{ReviewFilter, ReviewStatus};
+use store::{ReviewFilter, ReviewOrder, ReviewRow, ReviewStatus, Snoozed, Stored};
 
-use crate::api::Api;
+use crate::api::{Api, Working};
+use crate::stream::entry_of;
+use crate::views;
+
+/// Entries of a history's page, unless the client says otherwise.
+const HISTORY_PAGE: u32 = 100;
+
+/// The longest time a decision can be left open to be undone, in milliseconds.
+const MAX_GRACE_MS: u32 = 60_000;
+
+/// Entries shown of what happened just before a review was asked for.
+const BEFORE: usize = 8;
+
+/// Entries looked through for them: most of a step's say nothing by themselves.
+const LOOKED_AT: u64 = 40;
 
 pub(crate) async fn reviews(api: &Api, request: ReviewsRequest) -> Result<ReviewList, ApiError> {
-    let store = &api.working()?.store;
+    let working = api.working()?;
+    let store = &working.store;
+    let now = api.inner.clock.now();
     let run = match &request.run {
         Some(text) => Some(api.run_id(text).await?),
         None => None,
     };
-    let filter = ReviewFilter {
-        status: Some(ReviewStatus::Open),
-        run,
-        ..ReviewFilter::default()
-    };
-    let rows = store.reviews(&filter).await.map_err(ApiError::internal)?;
-    let mut views = Vec::with_capacity(rows.len());
-    for row in rows {
-        let title = store
-            .run_row(row.review.run)
-            .await
-            .map_err(ApiError::internal)?
-            .map(|run| run.title);
-        let whole = match &row.review.detail_blob {
-            Some(blob) => {
-                let bytes = store.blob(blob).await.map_err(ApiError::internal)?;
-                Some(String::from_utf8_lossy(&bytes).into_owned())
-            }
-            None => None,
-        };
-        views.push(ReviewView::new(&row.review, title, whole));
+    let filter = filter_of(&request, run, now);
+    let mut rows = store.reviews(&filter).await.map_err(ApiError::internal)?;
+    if request.status == ReviewsStatus::Queue {
+        rows.extend(undoable(working, &filter, now).await?);
+        rows.sort_by_key(|row| (row.review.requested_at, row.review.id));
     }
-    // Oldest first: who waits longest is asked about first.
-    views.sort_by_key(|view| view.requested_at);
-    Ok(ReviewList { reviews: views })
-}
-
-pub(crate) async fn decide(api: &Api, request: DecideRequest) -> Result<Decided, ApiError> {
-    let review = api.review_id(&request.review).await?;
-    let note = request.note.filter(|note| !note.trim().is_empty());
-    let answer = Answer {
-        choice: request.choice.clone(),
-        note,
-        by: request.by,
-        at: api.inner.clock.now(),
-        max_cost: request.max_cost_usd,
-    };
-    let run = api
-        .working()?
-        .engine
-        .decide(review, answer)
+    let mut views = Views::new(working);
+    let mut shown = Vec::with_capacity(rows.len());
+    for row in &rows {
+        shown.push(views.of_row(row).await?);
+    }
+    let off = store
+        .reviews_put_off(run, now)
         .await
-        .map_err(decide_error)?;
-    Ok(Decided {
-        review,
-        run,
-        choice: request.choice,
+        .map_err(ApiError::internal)?;
+    let effective = rows.iter().filter_map(|row| row.review.effective_at());
+    let next = off.next.into_iter().chain(effective.filter(|at| *at > now));
+    Ok(ReviewList {
+        reviews: shown,
+        snoozed: u32::try_from(off.count).unwrap_or(u32::MAX),
+        next_at: next.min().map(Into::into),
     })
 }
 
-pub(crate) async fn snooze(api: &Api, request: SnoozeRequest) -> Result<ReviewView, ApiError> {
+fn filter_of(request: &ReviewsRequest, run: Option<RunId>, now: Timestamp) -> ReviewFilter {
+    use ReviewOrder::{NewestFirst, OldestFirst};
+    let open = vec![ReviewStatus::Open];
+    let (states, snoozed, order) = match request.status {
+        ReviewsStatus::Queue | ReviewsStatus::Open => (open, Snoozed::Back(now), OldestFirst),
+        ReviewsStatus::Snoozed => (open, Snoozed::Away(now), OldestFirst),
+        ReviewsStatus::Decided => {
+            let decided = vec![ReviewStatus::Decided, ReviewStatus::Used];
+            (decided, Snoozed::Either, NewestFirst)
+        }
+        ReviewsStatus::All => (Vec::new(), Snoozed::Either, NewestFirst),
+    };
+    let page = (order == NewestFirst).then_some(HISTORY_PAGE);
+    ReviewFilter {
+        states,
+        snoozed,
+        run,
+        subject: None,
+        before: request.before.map(|before| before.0),
+        order,
+        limit: request.limit.or(page),
+    }
+}
+
+/// Those decided that can still be undone, besides the open ones of the queue.
+async fn undoable(
+    working: &Working,
+    queue: &ReviewFilter,
+    now: Timestamp,
+) -> Result<Vec<ReviewRow>, ApiError> {
+    let decided = ReviewFilter {
+        states: vec![ReviewStatus::Decided],
+        snoozed: Snoozed::Either,
+        ..queue.clone()
+    };
+    let rows = working.store.reviews(&decided).await;
+    let mut rows = rows.map_err(ApiError::internal)?;
+    rows.retain(|row| row.review.effective_at().is_some_and(|at| at > now));
+    Ok(rows)
+}
+
+/// Makes views of reviews; each run is looked at once.
+struct Views<'a> {
+    working: &'a Working,
+    runs: HashMap<RunId, (ReviewRun, Option<Run>)>,
+}
+
+impl<'a> Views<'a> {
+    fn new(working: &'a Working) -> Self {
+        Self {
+            working,
+            runs: HashMap::new(),
+        }
+    }
+
+    async fn of_row(&mut self, row: &ReviewRow) -> Result<ReviewView, ApiError> {
+        let (working, id) = (self.working, row.review.run);
+        if let std::collections::hash_map::Entry::Vacant(entry) = self.runs.entry(id) {
+            let known = working.store.run_row(id).await;
+            let known = known.map_err(ApiError::internal)?.ok_or_else(no_review)?;
+            let facts = ReviewRun {
+                title: known.title,
+                project: known.project,
+                state: known.state,
+                cost: known.spent.settled,
+            };
+            entry.insert((facts, None));
+        }
+        let (facts, run) = self.runs.get_mut(&id).expect("it was put there just now");
+        // Only what waits is held up by a call that somebody may look at and change.
+        if row.status == ReviewStatus::Open && row.review.op.is_some() && run.is_none() {
+            *run = working.store.load(id).await.map_err(ApiError::internal)?;
+        }
+        let mut view = view(working, &row.review, facts, run.as_ref()).await?;
+        view.state = match row.status {
+            ReviewStatus::Open => protocol::ReviewStatus::Open,
+            ReviewStatus::Decided => protocol::ReviewStatus::Decided,
+            ReviewStatus::Used => protocol::ReviewStatus::Used,
+            ReviewStatus::Withdrawn => protocol::ReviewStatus::Withdrawn,
+        };
+        view.ended_at = row.ended_at.map(Into::into);
+        view.withdrawn.clone_from(&row.withdrawn);
+        Ok(view)
+    }
+}
+
+/// A run's open and unused reviews, oldest first.
+pub(crate) async fn of_run(working: &Working, run: &Run) -> Result<Vec<ReviewView>, ApiError> {
+    let facts = ReviewRun {
+        title: run.task.title.clone(),
+        project: run.task.project.clone(),
+        state: run.state(),
+        cost: run.spent.settled,
+    };
+    let mut views = Vec::with_capacity(run.reviews.len());
+    for review in run.reviews.values() {
+        views.push(view(working, review, &facts, Some(run)).await?);
+    }
+    views.sort_by_key(|view| (view.requested_at, view.id));
+    Ok(views)
+}
+
+async fn view(
+    working: &Working,
+    review: &Review,
+    facts: &ReviewRun,
+    run: Option<&Run>,
+) -> Result<ReviewView, ApiError> {
+    let call = match run {
+        Some(run) => {
+            let facts = working.engine.call_facts(run, review).await;
+            let facts = facts.map_err(ApiError::internal)?;
+            ReviewCall {
+                arguments: facts.arguments,
+                editable: facts.editable,
+                low_risk: facts.low_risk,
+            }
+        }
+        None => ReviewCall::default(),
+    };
+    let whole = match &review.detail_blob {
+        Some(blob) => {
+            let bytes = working.store.blob(blob).await.map_err(ApiError::internal)?;
+            Some(String::from_utf8_lossy(&bytes).into_owned())
+        }
+        None => None,
+    };
+    Ok(ReviewView::new(review, facts, call, whole))
+}
+
+pub(crate) async fn review(api: &Api, request: ReviewRequest) -> Result<ReviewDetail, ApiError> {
+    let id = api.review_id(&request.review).await?;
+    let working = api.working()?;
+    let store = &working.store;
+    let row = store.review(id).await.map_err(ApiError::internal)?;
+    let row = row.ok_or_else(no_review)?;
+    let run = row.review.run;
+    let summary = store.run_row(run).await.map_err(ApiError::internal)?;
+    let summary = summary.ok_or_else(no_review)?;
+    let op = match row.review.op {
+        Some(op) => Some(super::steps::op_detail(store, run, op).await?),
+        None => None,
+    };
+    Ok(ReviewDetail {
+        review: Views::new(working).of_row(&row).await?,
+        run: views::summary(&summary),
+        before: before(working, &row.review).await?,
+        op,
+    })
+}
+
+/// What happened just before the review was asked for, newest last.
+async fn before(working: &Working, review: &Review) -> Result<Vec<LogEntry>, ApiError> {
+    let store = &working.store;
+    let asked = seq_of(working, review).await?;
+    let from = asked.saturating_sub(LOOKED_AT).max(1);
+    let count = u32::try_from(asked - from).unwrap_or(u32::MAX);
+    let mut entries = store
+        .journal(review.run, from, count)
+        .await
+        .map_err(ApiError::internal)?;
+    entries.retain(|stored| says_something(&stored.entry.event, review));
+    let first = entries.len().saturating_sub(BEFORE);
+    let mut shown = Vec::with_capacity(BEFORE);
+    for stored in &entries[first..] {
+        shown.push(entry_of(store, stored).await);
+    }
+    Ok(shown)
+}
+
+/// Bookkeeping aside, and the very call the review shows.
+fn says_something(event: &Event, review: &Review) -> bool {
+    match event {
+        Event::StepStarted { .. }
+        | Event::OpStarted { .. }
+        | Event::CheckpointTaken { .. }
+        | Event::Charged { .. }
+        | Event::Suspended { .. } => false,
+        Event::OpIntended { op, op_kind, .. } => {
+            *op_kind != domain::OpKind::Model && Some(*op) != review.op
+        }
+        _ => true,
+    }
+}
+
+/// Where in its run's journal the review was asked for. A run's time never goes back, so
+/// the place is found by halves; of events of one moment the very one is looked for.
+async fn seq_of(working: &Working, review: &Review) -> Result<u64, ApiError> {
+    const PAGE: u32 = 100;
+    let store = &working.store;
+    let one = async |seq: u64| -> Result<Option<Stored>, ApiError> {
+        let page = store.journal(review.run, seq, 1).await;
+        Ok(page.map_err(ApiError::internal)?.pop())
+    };
+    let run = store.load(review.run).await.map_err(ApiError::internal)?;
+    let head = run.map_or(0, |run| run.head);
+    let (mut low, mut high) = (1, head);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        let found = one(middle).await?;
+        match found.is_some_and(|stored| stored.entry.at < review.requested_at) {
+            true => low = middle + 1,
+            false => high = middle,
+        }
+    }
+    let mut from = low;
+    while from <= head {
+        let page = store.journal(review.run, from, PAGE).await;
+        for stored in page.map_err(ApiError::internal)? {
+            from = stored.entry.seq + 1;
+            if let Event::ReviewRequested { review: asked } = &stored.entry.event
+                && asked.id == review.id
+            {
+                return Ok(stored.entry.seq);
+            }
+        }
+    }
+    Ok(low)
+}
+
+pub(crate) async fn decide(api: &Api, request: DecideRequest) -> Result<Decided, ApiError> {
+    if request.grace_ms > MAX_GRACE_MS {
+        return Err(ApiError::usage(
+            format!("a decision takes effect after at most {MAX_GRACE_MS} ms"),
+            "snooze the review to decide later",
+        ));
+    }
     let review = api.review_id(&request.review).await?;
+    let now = api.inner.clock.now();
+    let grace = (request.grace_ms > 0).then(|| now.plus_ms(request.grace_ms.into()));
+    let answer = Answer {
+        choice: request.choice.clone(),
+        note: request.note.filter(|note| !note.trim().is_empty()),
+        by: request.by,
+        at: now,
+        max_cost: request.max_cost_usd,
+        effective_at: grace,
+        edit: None,
+    };
+    let engine = &api.working()?.engine;
+    let run = match &request.arguments {
+        None => engine.decide(review, answer).await,
+        Some(arguments) => engine.decide_edited(review, answer, arguments).await,
+    };
+    Ok(Decided {
+        review,
+        run: run.map_err(decide_error)?,
+        choice: request.choice,
+        effective_at: grace.map(Into::into),
+    })
+}
+
+pub(crate) async fn undo(api: &Api, request: UndoRequest) -> Result<Undone, ApiError> {
+    let review = api.review_id(&request.review).await?;
+    let by = request.by.as_deref().unwrap_or("a client");
+    let made = request.effective_at.map(|at| at.0);
+    let engine = &api.working()?.engine;
+    let run = engine.undo(review, made, by).await.map_err(decide_error)?;
+    Ok(Undone { review, run })
+}
+
+pub(crate) async fn snooze(api: &Api, request: SnoozeRequest) -> Result<ReviewView, ApiError> {
+    let review: ReviewId = api.review_id(&request.review).await?;
     let ms = i64::try_from(request.seconds.saturating_mul(1000)).unwrap_or(i64::MAX);
     let until = api.inner.clock.now().plus_ms(ms);
     let working = api.working()?;
@@ -76,30 +330,31 @@ pub(crate) async fn snooze(api: &Api, request: SnoozeRequest) -> Result<ReviewVi
         .snooze(review, until)
         .await
         .map_err(decide_error)?;
-    let row = working
-        .store
-        .review(review)
-        .await
-        .map_err(ApiError::internal)?;
-    row.map(|row| ReviewView::new(&row.review, None, None))
-        .ok_or_else(|| {
-            ApiError::not_found("there is no such review", "`longhaul reviews` lists them")
-        })
+    let row = working.store.review(review).await;
+    let row = row.map_err(ApiError::internal)?.ok_or_else(no_review)?;
+    Views::new(working).of_row(&row).await
+}
+
+fn no_review() -> ApiError {
+    ApiError::not_found("there is no such review", "`longhaul reviews` lists them")
 }
 
 fn decide_error(error: DecideError) -> ApiError {
+    const OPEN: &str = "`longhaul reviews` lists those that are open";
     let words = error.to_string();
     match error {
-        DecideError::Unknown(_) => {
-            ApiError::not_found(words, "`longhaul reviews` lists those that are open")
-        }
-        DecideError::Decided(_) => ApiError::new(
-            ErrorCode::Conflict,
-            words,
-            "`longhaul reviews` lists those that are open",
-        ),
+        DecideError::Unknown(_) => ApiError::not_found(words, OPEN),
+        DecideError::Decided(_) => ApiError::new(ErrorCode::Conflict, words, OPEN),
         DecideError::NotOffered { offered, .. } => {
             ApiError::usage(words, format!("choose one of: {offered}"))
+        }
+        DecideError::Edit(EditError::Denied(_)) => ApiError::new(
+            ErrorCode::Refused,
+            words,
+            "change them further, or reject the call",
+        ),
+        DecideError::Edit(_) => {
+            ApiError::usage(words, "approve it as it is, or reject it with a note")
         }
         DecideError::Store(why) => ApiError::internal(why),
     }
