@@ -108,7 +108,7 @@ pub(crate) async fn write(
     }
     request.script.run(request.conn).await?;
     if request.snapshots > 0 {
-        faults::crash_point("store.snapshot_written");
+        snapshots::written();
     }
     staged.folds.extend(changed);
     staged.gseq = request.gseq;

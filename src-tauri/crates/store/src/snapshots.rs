@@ -46,6 +46,11 @@ pub(crate) fn write(script: &mut Script, fold: &Fold) -> Result<(), sqlx::Error>
     Ok(())
 }
 
+/// Here an append's snapshots are written and not yet committed.
+pub(crate) fn written() {
+    faults::crash_point("store.snapshot_written");
+}
+
 /// A stored snapshot, newest first, if it verifies.
 pub(crate) async fn all(
     conn: &mut SqliteConnection,
