@@ -10,6 +10,7 @@ mod daemon_link;
 mod ipc;
 mod links;
 mod native;
+mod notifications;
 mod once;
 mod perform;
 mod stream;
@@ -89,11 +90,12 @@ fn build(surroundings: Surroundings) -> tauri::Result<App> {
             ipc::call,
             ipc::subscribe,
             ipc::unsubscribe,
-            native::about_shell,
             native::autostart,
             native::choose_folder,
+            native::save_text,
             native::open_external,
             native::perform,
+            native::save_text,
             native::set_autostart,
             native::set_badge,
             native::start_daemon,
@@ -114,6 +116,7 @@ fn set_up(app: &AppHandle, surroundings: Surroundings) {
     if arguments.appearance == Appearance::Shown {
         window::open(app, arguments.route);
     }
+    notifications::show(app, Arc::clone(&link));
     let tray = tray::show(app);
     let watcher = Arc::clone(&link);
     tauri::async_runtime::spawn(async move { watcher.keep().await });

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use protocol::ApiError;
-use serde::Serialize;
 use tauri::{AppHandle, Manager, State};
 use tauri_plugin_autostart::ManagerExt;
 use tauri_plugin_dialog::DialogExt;
@@ -12,29 +11,7 @@ use tokio::sync::oneshot;
 
 use crate::actions::Action;
 use crate::daemon_link::DaemonLink;
-use crate::surroundings::VERSION;
-use crate::{perform, tray, window};
-
-/// Facts about this shell.
-#[derive(Debug, Serialize)]
-pub(crate) struct AboutShell {
-    /// Its version; the daemon's may be newer.
-    version: &'static str,
-    /// `linux`, `macos` or `windows`.
-    platform: &'static str,
-    /// Whether this desktop shows tray icons. Where it does not, closing quits.
-    tray: bool,
-}
-
-/// Says what the page cannot know.
-#[tauri::command]
-pub(crate) async fn about_shell() -> AboutShell {
-    AboutShell {
-        version: VERSION,
-        platform: std::env::consts::OS,
-        tray: tray::has_host().await,
-    }
-}
+use crate::{perform, window};
 
 /// Lets the user choose a folder. None: they did not.
 #[tauri::command]
@@ -49,6 +26,66 @@ pub(crate) async fn choose_folder(app: AppHandle, start: Option<String>) -> Opti
     });
     let folder = answered.await.ok().flatten()?.into_path().ok()?;
     Some(folder.to_string_lossy().into_owned())
+}
+
+/// Asks where, then writes a text there: an export. False: the user did not want to.
+/// The page chooses the text, only the user the place.
+#[tauri::command]
+pub(crate) async fn save_text(
+    app: AppHandle,
+    name: String,
+    text: String,
+) -> Result<bool, ApiError> {
+    let (answer, answered) = oneshot::channel();
+    let dialog = app.dialog().file().set_title("Save").set_file_name(name);
+    dialog.save_file(move |file| {
+        let _ = answer.send(file);
+    });
+    let Some(file) = answered.await.ok().flatten() else {
+        return Ok(false);
+    };
+    let failed = |why: String| {
+        ApiError::new(
+            protocol::ErrorCode::Internal,
+            format!("the file cannot be written: {why}"),
+            "choose another folder",
+        )
+    };
+    let file = file.into_path().map_err(|e| failed(e.to_string()))?;
+    let written = tokio::fs::write(&file, text).await;
+    written.map_err(|e| failed(format!("{}: {e}", file.display())))?;
+    Ok(true)
+}
+
+/// Asks where, and writes a text file there (an export). False: the user did not.
+#[tauri::command]
+pub(crate) async fn save_text(
+    app: AppHandle,
+    name: String,
+    text: String,
+) -> Result<bool, ApiError> {
+    let (answer, answered) = oneshot::channel();
+    // The name is a proposal: a folder in it would lead somewhere the user did not look.
+    let name: String = name
+        .chars()
+        .filter(|c| !matches!(c, '/' | '\\' | '\0'))
+        .collect();
+    let dialog = app.dialog().file().set_title("Save as").set_file_name(name);
+    dialog.save_file(move |file| {
+        let _ = answer.send(file);
+    });
+    let chosen = answered.await.ok().flatten();
+    let Some(file) = chosen.and_then(|file| file.into_path().ok()) else {
+        return Ok(false);
+    };
+    match tokio::fs::write(&file, text).await {
+        Ok(()) => Ok(true),
+        Err(error) => Err(ApiError::new(
+            protocol::ErrorCode::Internal,
+            format!("{} cannot be written: {error}", file.display()),
+            "choose another folder",
+        )),
+    }
 }
 
 /// Opens a web page in the user's browser. Nothing but a web page: what an agent wrote

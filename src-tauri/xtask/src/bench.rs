@@ -5,7 +5,7 @@ use crate::chores::{cargo, step};
 use crate::packages;
 
 pub(crate) fn run(args: &[String]) -> anyhow::Result<()> {
-    packages::ensure(packages::TEST)?;
+    packages::ensure(&[packages::RUN, packages::TEST])?;
     step(
         "build",
         &mut cargo(&["build", "--release", "--package", "longhaul", "--bins"]),

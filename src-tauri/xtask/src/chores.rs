@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, bail};
 
-use crate::packages;
+use crate::{desktop, packages, ui};
 
 /// The repository's root.
 pub(crate) fn root() -> PathBuf {
@@ -39,36 +39,16 @@ pub(crate) fn cargo(args: &[&str]) -> Command {
     command
 }
 
-/// README's first command. Until the desktop app exists, the product shows
-/// itself in the terminal: the rehearsal.
-pub(crate) fn run(args: &[String]) -> anyhow::Result<()> {
-    packages::ensure(packages::RUN)?;
-    step(
-        "build longhaul",
-        &mut cargo(&["build", "--bin", "longhaul"]),
-    )?;
-    let longhaul = root().join("target/debug/longhaul");
-    let args: Vec<&str> = match args {
-        [] => vec!["rehearse"],
-        [dashes, rest @ ..] if dashes == "--" => rest.iter().map(String::as_str).collect(),
-        rest => rest.iter().map(String::as_str).collect(),
-    };
-    println!("\n==> longhaul {}", args.join(" "));
-    let status = Command::new(longhaul).args(args).status()?;
-    if status.success() {
-        Ok(())
-    } else {
-        bail!("longhaul ended with {status}")
-    }
-}
-
 /// README's second command: every test.
 pub(crate) fn test(args: &[String]) -> anyhow::Result<()> {
-    packages::ensure(packages::TEST)?;
+    packages::ensure(&[packages::RUN, packages::TEST])?;
+    // Before all else: the application embeds it.
+    ui::build()?;
     step(
         "build",
         &mut cargo(&["build", "--workspace", "--all-targets"]),
     )?;
+    ui::test()?;
     let mut crates = cargo(&[
         "test",
         "--workspace",
@@ -78,7 +58,11 @@ pub(crate) fn test(args: &[String]) -> anyhow::Result<()> {
     ]);
     crates.args(args);
     step("test the crates", &mut crates)?;
-    journeys(args)
+    let mut shell = cargo(&["test", "--package", "longhaul", "--lib", "--bins"]);
+    shell.args(args);
+    step("test the shell", &mut shell)?;
+    journeys(args)?;
+    desktop::test(&[])
 }
 
 /// The black-box journeys: processes are started, stalled and killed, against
@@ -132,7 +116,7 @@ fn failures(what: &str, command: &mut Command) -> anyhow::Result<Vec<String>> {
 
 /// The long crash campaign, seeded: the same number and seed kill at the same moments.
 pub(crate) fn campaign(args: &[String]) -> anyhow::Result<()> {
-    packages::ensure(packages::TEST)?;
+    packages::ensure(&[packages::RUN, packages::TEST])?;
     let kills = args.first().map_or("1000", String::as_str);
     let seed = args.get(1).map_or("1", String::as_str);
     step("build", &mut cargo(&["build", "--workspace", "--bins"]))?;

@@ -4,16 +4,18 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use crate::chores::{cargo, root, step, test};
-use crate::{packages, tidy};
+use crate::{packages, tidy, ui};
 
 /// The version the checks were written for.
 const CARGO_DENY: &str = "0.20.2";
 
 pub(crate) fn run() -> anyhow::Result<()> {
-    packages::ensure(packages::TEST)?;
+    packages::ensure(&[packages::RUN, packages::TEST])?;
     step("format", &mut cargo(&["fmt", "--all", "--check"]))?;
     println!("\n==> tidy");
     tidy::run()?;
+    ui::fetch()?;
+    ui::check()?;
     test(&[])?;
     step(
         "lint",

@@ -5,17 +5,25 @@
 mod bench;
 mod chores;
 mod ci;
+mod desktop;
 mod metadata;
 mod packages;
 mod tidy;
+mod ui;
 
 use std::process::ExitCode;
 
 use anyhow::bail;
 
+use crate::desktop::Profile;
+
 const HELP: &str = "\
-cargo xtask run [-- ARGS]   install what is missing, build, and run the product
+cargo xtask run             install what is missing, build, and open the application
+cargo xtask run -- ARGS     the same for the command line: longhaul ARGS
 cargo xtask test            install what is missing and run every test
+cargo xtask window [NAME]   the tests in real windows, or those of one file
+cargo xtask dev             the application, reloaded as it is edited
+cargo xtask package         make the .deb (--debug: of the debug build)
 cargo xtask ci              what .ci/run runs: test, format, lint, dependencies, tidy
 cargo xtask bench [NAME]    measure, and print figures with the machine's facts
 cargo xtask campaign [N]    the long crash campaign: N random kills (default 1000)
@@ -39,7 +47,17 @@ fn dispatch(args: &[String]) -> anyhow::Result<()> {
         None => ("help", &[][..]),
     };
     match name {
-        "run" => chores::run(rest),
+        "run" => desktop::run(rest),
+        "dev" => desktop::dev(),
+        "window" => {
+            packages::ensure(&[packages::RUN, packages::TEST])?;
+            desktop::test(rest)
+        }
+        "package" => {
+            let debug = rest.iter().any(|word| word == "--debug");
+            let profile = if debug { Profile::Debug } else { Profile::Release };
+            desktop::package(profile).map(drop)
+        }
         "test" => chores::test(rest),
         "ci" => ci::run(),
         "bench" => bench::run(rest),

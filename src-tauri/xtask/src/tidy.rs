@@ -32,6 +32,10 @@ const IMPURE: &[&str] = &[
     "tokio", "reqwest", "sqlx", "rustix", "axum", "tracing", "hyper",
 ];
 
+/// The crates the desktop shell may name. It is a thin client: what needs more belongs
+/// into the daemon.
+const SHELL: &[&str] = &["client", "protocol", "domain", "notices"];
+
 /// Longest source file, in lines.
 const LINES: usize = 500;
 
@@ -62,6 +66,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
         check_file(&file, &mut found);
     }
     check_journeys(&mut found)?;
+    check_shell(&mut found)?;
     if found.is_empty() {
         println!("tidy: layers, file lengths and names are in order");
         return Ok(());
@@ -177,4 +182,39 @@ fn check_journeys(found: &mut Vec<String>) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// The root package has the shell and the command line's entry in it, so `Cargo.toml`
+/// cannot tell their dependencies apart: their sources must.
+fn check_shell(found: &mut Vec<String>) -> anyhow::Result<()> {
+    let crates: Vec<String> = members()?.into_iter().map(|member| member.name).collect();
+    for file in tracked_files()? {
+        let Ok(inside) = file.strip_prefix("src-tauri/src") else {
+            continue;
+        };
+        let allowed: &[&str] = if inside.starts_with("bin") {
+            &["cli"]
+        } else {
+            SHELL
+        };
+        let Ok(text) = std::fs::read_to_string(root().join(&file)) else {
+            continue;
+        };
+        for name in &crates {
+            if !allowed.contains(&name.as_str()) && names_crate(&text, name) {
+                found.push(format!("{} may not use {name}", file.display()));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether a source names a crate: `store::…`, as a whole path's beginning. Modules of the
+/// same name are reached through `crate::` or `self::`.
+fn names_crate(text: &str, name: &str) -> bool {
+    let path = format!("{name}::");
+    text.lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .flat_map(|line| line.match_indices(&path).map(move |(at, _)| &line[..at]))
+        .any(|before| !before.ends_with(|c: char| c.is_alphanumeric() || matches!(c, '_' | ':')))
 }

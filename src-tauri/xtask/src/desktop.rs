@@ -1,0 +1,132 @@
+//! The application: run, developed, packed, and tested in a window.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context as _, bail};
+
+use crate::chores::{cargo, root, step};
+use crate::{packages, ui};
+
+/// The window's tests take about two minutes; a window that hangs must not hold up for ever.
+const WINDOW_LIMIT_S: &str = "900";
+
+/// Builds the binaries with the interface in them.
+pub(crate) fn build() -> anyhow::Result<()> {
+    ui::build()?;
+    let mut build = cargo(&["build", "--package", "longhaul", "--bins"]);
+    step("build longhaul and longhaul-desktop", &mut build)
+}
+
+/// README's first command: builds the application and opens it. Behind `--`, arguments
+/// for the command line instead. Without a display the product shows itself in the
+/// terminal: the rehearsal.
+pub(crate) fn run(args: &[String]) -> anyhow::Result<()> {
+    packages::ensure(&[packages::RUN])?;
+    build()?;
+    let binaries = root().join("target/debug");
+    let args = match args {
+        [dashes, rest @ ..] if dashes == "--" => rest,
+        rest => rest,
+    };
+    let mut program = if !args.is_empty() {
+        let mut longhaul = Command::new(binaries.join("longhaul"));
+        longhaul.args(args);
+        longhaul
+    } else if has_display() {
+        println!("\n==> Longhaul opens. Closing it leaves your runs alone.");
+        Command::new(binaries.join("longhaul-desktop"))
+    } else {
+        println!("\nThere is no display here, so no window can open. The rehearsal in the terminal:");
+        let mut longhaul = Command::new(binaries.join("longhaul"));
+        longhaul.arg("rehearse");
+        longhaul
+    };
+    let status = program.status()?;
+    if status.success() {
+        return Ok(());
+    }
+    bail!("{} ended with {status}", program.get_program().display())
+}
+
+fn has_display() -> bool {
+    let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    cfg!(not(target_os = "linux")) || set("DISPLAY") || set("WAYLAND_DISPLAY")
+}
+
+/// The application with the interface reloaded as it is edited, and itself rebuilt.
+pub(crate) fn dev() -> anyhow::Result<()> {
+    packages::ensure(&[packages::RUN])?;
+    ui::fetch()?;
+    // It starts the daemon beside it, which Tauri's command line does not build.
+    let daemon = ["build", "--package", "longhaul", "--bin", "longhaul"];
+    step("build longhaul", &mut cargo(&daemon))?;
+    step("develop", &mut ui::tauri(&["dev"]))
+}
+
+/// How a package is compiled.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Profile {
+    /// As it is shipped.
+    Release,
+    /// From what the tests have built: for testing the package itself.
+    Debug,
+}
+
+/// Makes the `.deb`.
+pub(crate) fn package(profile: Profile) -> anyhow::Result<PathBuf> {
+    packages::ensure(&[packages::RUN])?;
+    ui::build()?;
+    let (mut tauri, folder) = match profile {
+        Profile::Release => (ui::tauri(&["build", "--bundles", "deb"]), "release"),
+        Profile::Debug => {
+            build()?;
+            let bundle = ["bundle", "--debug", "--bundles", "deb"];
+            (ui::tauri(&bundle), "debug")
+        }
+    };
+    let made = root().join("target").join(folder).join("bundle/deb");
+    // An older version's package must not be taken for this one's.
+    for old in debs(&made) {
+        std::fs::remove_file(old)?;
+    }
+    step("make the package", &mut tauri)?;
+    let deb = debs(&made).pop();
+    let deb = deb.with_context(|| format!("no package in {}", made.display()))?;
+    println!("{}", deb.display());
+    Ok(deb)
+}
+
+fn debs(folder: &std::path::Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|ending| ending == "deb"))
+        .collect()
+}
+
+/// The tests in real windows, and of the package: each file on a desktop of its own.
+pub(crate) fn test(args: &[String]) -> anyhow::Result<()> {
+    let mut build = cargo(&["build", "--package", "longhaul-testkit", "--bins"]);
+    step("build the scripted model", &mut build)?;
+    let deb = package(Profile::Debug)?;
+    let folder = root().join("tests/window");
+    let mut files: Vec<String> = std::fs::read_dir(&folder)?
+        .flatten()
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .filter(|name| name.ends_with(".test.mjs"))
+        .filter(|name| args.is_empty() || args.iter().any(|part| name.contains(part.as_str())))
+        .collect();
+    files.sort();
+    for file in files {
+        let mut tests = Command::new("timeout");
+        tests
+            .args(["--kill-after=20", WINDOW_LIMIT_S])
+            .arg(folder.join("desktop.sh"))
+            .args(["node", "--test", "--test-reporter=spec"])
+            .arg(folder.join(&file))
+            .env("LH_DEB", &deb);
+        step(&format!("test in a window: {file}"), &mut tests)?;
+    }
+    Ok(())
+}
