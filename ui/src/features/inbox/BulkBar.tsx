@@ -1,0 +1,31 @@
+import { Button } from "../../components/Button";
+import { plural } from "../../lib/numbers";
+import styles from "./InboxRoom.module.css";
+
+/** What can be done with several items at once. */
+export function BulkBar(props: {
+  count: number;
+  why: string | undefined;
+  onApprove: (() => void) | null;
+  onReject: (() => void) | null;
+  onClear: () => void;
+}) {
+  return (
+    <section className={styles.bulk} aria-label="Selected items">
+      <span>{plural(props.count, "item")} selected</span>
+      {props.onApprove && (
+        <Button small look="primary" keys="a" why={props.why} onPress={props.onApprove}>
+          Approve
+        </Button>
+      )}
+      {props.onReject && (
+        <Button small keys="r" why={props.why} onPress={props.onReject}>
+          Reject…
+        </Button>
+      )}
+      <Button small look="quiet" keys="escape" onPress={props.onClear}>
+        Clear
+      </Button>
+    </section>
+  );
+}

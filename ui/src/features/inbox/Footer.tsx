@@ -1,0 +1,51 @@
+import type { RefObject } from "react";
+import type { ReviewView } from "../../ipc/bindings";
+import { Choices } from "./Choices";
+import { AnswerForm, EditForm, MoreForm, RejectForm } from "./DecideForms";
+import type { Extras } from "./decisions";
+import styles from "./ReviewPanel.module.css";
+
+export type FormName = "reject" | "edit" | "more";
+
+/** Where one decides: the choices, or the form one of them needs. */
+export function Footer(props: {
+  review: ReviewView;
+  form: FormName | null;
+  /** How many items a decision is about. */
+  many: number;
+  armed: boolean;
+  why: string | undefined;
+  snoozeRef: RefObject<HTMLSpanElement | null>;
+  onChoose: (choice: string) => void;
+  onSend: (choice: string, extras: Extras) => void;
+  onOpen: (form: FormName) => void;
+  onClose: () => void;
+  onSnooze: (seconds: number) => void;
+}) {
+  const { review, why, form } = props;
+  const common = { review, why, onSend: props.onSend, onCancel: props.onClose };
+  return (
+    <section className={styles.foot} aria-label="Decide">
+      {form === "reject" && <RejectForm key={review.id} {...common} many={props.many} />}
+      {form === "edit" && <EditForm key={review.id} {...common} />}
+      {form === "more" && <MoreForm key={review.id} {...common} />}
+      {form === null && (
+        <>
+          {review.kind === "question" && (
+            <AnswerForm key={review.id} review={review} why={why} onSend={props.onSend} />
+          )}
+          <Choices
+            review={review}
+            armed={props.armed}
+            why={why}
+            snoozeRef={props.snoozeRef}
+            onChoose={props.onChoose}
+            onReject={() => props.onOpen("reject")}
+            onEdit={() => props.onOpen("edit")}
+            onSnooze={props.onSnooze}
+          />
+        </>
+      )}
+    </section>
+  );
+}
