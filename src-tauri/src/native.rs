@@ -28,35 +28,6 @@ pub(crate) async fn choose_folder(app: AppHandle, start: Option<String>) -> Opti
     Some(folder.to_string_lossy().into_owned())
 }
 
-/// Asks where, then writes a text there: an export. False: the user did not want to.
-/// The page chooses the text, only the user the place.
-#[tauri::command]
-pub(crate) async fn save_text(
-    app: AppHandle,
-    name: String,
-    text: String,
-) -> Result<bool, ApiError> {
-    let (answer, answered) = oneshot::channel();
-    let dialog = app.dialog().file().set_title("Save").set_file_name(name);
-    dialog.save_file(move |file| {
-        let _ = answer.send(file);
-    });
-    let Some(file) = answered.await.ok().flatten() else {
-        return Ok(false);
-    };
-    let failed = |why: String| {
-        ApiError::new(
-            protocol::ErrorCode::Internal,
-            format!("the file cannot be written: {why}"),
-            "choose another folder",
-        )
-    };
-    let file = file.into_path().map_err(|e| failed(e.to_string()))?;
-    let written = tokio::fs::write(&file, text).await;
-    written.map_err(|e| failed(format!("{}: {e}", file.display())))?;
-    Ok(true)
-}
-
 /// Asks where, and writes a text file there (an export). False: the user did not.
 #[tauri::command]
 pub(crate) async fn save_text(
