@@ -1,16 +1,44 @@
-import { screen, waitFor, within } from "@testing-library/react";
-import { expect, test } from "vitest";
-import { aRun, aStatus } from "../test/fixtures";
+import { act, screen, waitFor, within } from "@testing-library/react";
+import { expect, test, vi } from "vitest";
+import { aBackend, aDesktop, aRun, aStatus } from "../test/fixtures";
 import { expectAccessible, renderApp } from "../test/render";
 
 test("the app opens in the inbox, and its rail says how many reviews wait", async () => {
-  renderApp("/", { status: aStatus({ open_reviews: 3 }) });
+  renderApp("/", {
+    status: aStatus({ open_reviews: 3 }),
+    backend_list: { backends: [aBackend()] },
+  });
   expect(await screen.findByRole("heading", { name: "Inbox", level: 1 })).toBeVisible();
   const rail = screen.getByRole("navigation", { name: "Rooms" });
   expect(await within(rail).findByRole("link", { name: /Inbox.*3 waiting/ })).toHaveAttribute(
     "aria-current",
     "page",
   );
+});
+
+test("where nothing has been done yet, the app opens with the first steps", async () => {
+  renderApp("/");
+  expect(await screen.findByRole("heading", { name: "Welcome", level: 1 })).toBeVisible();
+  expect(window.location.hash).toBe("#/welcome");
+});
+
+test("the tray's wish is shown, and the icon counts what waits", async () => {
+  let show: (target: string) => void = () => {};
+  const setBadge = vi.fn(async () => {});
+  const desktop = aDesktop({
+    setBadge,
+    onOpen: async (wish) => {
+      show = wish;
+      return () => {};
+    },
+  });
+  renderApp("/costs", { status: aStatus({ open_reviews: 2 }) }, desktop);
+  await screen.findByRole("heading", { name: "Costs", level: 1 });
+  await waitFor(() => expect(setBadge).toHaveBeenLastCalledWith(2));
+  act(() => show("app.new-run"));
+  expect(await screen.findByRole("heading", { name: "New run", level: 1 })).toBeVisible();
+  act(() => show("/settings/about"));
+  expect(await screen.findByRole("heading", { name: "Settings", level: 1 })).toBeVisible();
 });
 
 test("g r goes to the runs, n to a new run, ? shows every shortcut", async () => {

@@ -1,5 +1,5 @@
 import { Activity, ChartColumn, Inbox, ListTree, PanelLeft, Plus, Settings } from "lucide-react";
-import type { ReactNode } from "react";
+import { type ReactNode, useSyncExternalStore } from "react";
 import type { ActionId } from "../actions/catalog";
 import { definitionOf, runAction } from "../actions/registry";
 import { CountBadge } from "../components/Badge";
@@ -17,7 +17,8 @@ import styles from "./Rail.module.css";
 const LIVE_STATES = ["running", "verifying"];
 
 export function Rail() {
-  const small = useAppearance((s) => s.railSmall);
+  const narrow = useNarrow();
+  const small = useAppearance((s) => s.railSmall) || narrow;
   const open = useOpenReviewCount();
   const { data: status } = useStatus();
   const live = LIVE_STATES.reduce((sum, state) => sum + (status?.runs[state] ?? 0), 0);
@@ -25,12 +26,14 @@ export function Rail() {
     <nav className={cx(styles.rail, small && styles.small)} aria-label="Rooms">
       <div className={styles.head}>
         <span className={styles.brand}>Longhaul</span>
-        <IconButton
-          label={small ? "Unfold the sidebar" : "Fold the sidebar"}
-          keys="mod+b"
-          icon={<PanelLeft size={16} />}
-          onPress={toggleRail}
-        />
+        {!narrow && (
+          <IconButton
+            label={small ? "Unfold the sidebar" : "Fold the sidebar"}
+            keys="mod+b"
+            icon={<PanelLeft size={16} />}
+            onPress={toggleRail}
+          />
+        )}
       </div>
       <div className={styles.new}>
         <Button look="primary" icon={<Plus />} onPress={() => runAction("app.new-run")}>
@@ -54,6 +57,16 @@ export function Rail() {
     </nav>
   );
 }
+
+const NARROW = window.matchMedia("(max-width: 56.25rem)");
+
+const onNarrow = (changed: () => void) => {
+  NARROW.addEventListener("change", changed);
+  return () => NARROW.removeEventListener("change", changed);
+};
+
+/** In a narrow window the rail is icons, whatever the user chose for a wide one. */
+const useNarrow = (): boolean => useSyncExternalStore(onNarrow, () => NARROW.matches);
 
 function RoomLink(props: { to: Place; action: ActionId; icon: ReactNode; children?: ReactNode }) {
   const { path } = useNavigator();

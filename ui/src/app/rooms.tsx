@@ -30,12 +30,28 @@ export const CostsRoom = room<object>(() =>
 export const HealthRoom = room<object>(() =>
   import("../features/health/HealthRoom").then((m) => m.HealthRoom),
 );
-export const SettingsRoom = room<{ section: string }>(() =>
-  import("../features/settings/SettingsRoom").then((m) => m.SettingsRoom),
-);
-export const WelcomeRoom = room<object>(() =>
-  import("../features/welcome/WelcomeRoom").then((m) => m.WelcomeRoom),
-);
 export const NewRunRoom = room<object>(() =>
   import("../features/new-run/NewRunRoom").then((m) => m.NewRunRoom),
 );
+
+// Two rooms show the backends. A feature never imports another: they are put together here.
+export const SettingsRoom = room<{ section: string }>(async () => {
+  const [{ SettingsRoom: Room }, { BackendsPanel }] = await Promise.all([
+    import("../features/settings/SettingsRoom"),
+    import("../features/backends/BackendsPanel"),
+  ]);
+  return ({ section }) => <Room section={section} backends={<BackendsPanel />} />;
+});
+export const WelcomeRoom = room<object>(async () => {
+  const [{ WelcomeRoom: Room }, { AddKey }, { FoundAgents }] = await Promise.all([
+    import("../features/welcome/WelcomeRoom"),
+    import("../features/backends/AddKey"),
+    import("../features/backends/FoundAgents"),
+  ]);
+  return () => (
+    <Room
+      addKey={(onAdded) => <AddKey onAdded={onAdded} />}
+      agents={(onAdded) => <FoundAgents onAdded={onAdded} />}
+    />
+  );
+});

@@ -8,6 +8,7 @@ import {
 } from "@tanstack/react-router";
 import { RUN_TABS, type RunTab } from "../lib/places";
 import { Crash } from "./Crash";
+import { Home } from "./Home";
 import { NotFound } from "./NotFound";
 import * as rooms from "./rooms";
 import { Shell } from "./Shell";
@@ -25,9 +26,7 @@ const anySearch = (search: Record<string, unknown>): Record<string, string> =>
 const index = createRoute({
   getParentRoute: () => root,
   path: "/",
-  beforeLoad: () => {
-    throw redirect({ to: "/inbox", replace: true });
-  },
+  component: Home,
 });
 
 const inbox = createRoute({

@@ -12,7 +12,7 @@ export function takeToken(): string | null {
   const match = /[#&]token=([^&]+)/.exec(window.location.hash);
   if (match?.[1]) {
     sessionStorage.setItem(TOKEN_KEY, decodeURIComponent(match[1]));
-    window.history.replaceState(null, "", `${window.location.pathname}#/inbox`);
+    window.history.replaceState(null, "", `${window.location.pathname}#/`);
   }
   return sessionStorage.getItem(TOKEN_KEY);
 }

@@ -1,0 +1,64 @@
+import { Badge } from "../../components/Badge";
+import { Button } from "../../components/Button";
+import { Loaded } from "../../components/Loaded";
+import type { AgentFound } from "../../ipc/bindings";
+import { oneLine } from "../../lib/plain";
+import { useCall, useCallMutation } from "../../queries/call";
+import { toast, toastError } from "../../stores/toasts";
+import styles from "./backends.module.css";
+import { freeName } from "./kinds";
+
+/** The agents on this machine, what each needs, and a button for those that can be used. */
+export function FoundAgents({ onAdded }: { onAdded: (name: string) => void }) {
+  const found = useCall("agents_found", {});
+  return (
+    <Loaded query={found} what="the agents on this machine" lines={3}>
+      {({ agents }) => (
+        <ul className={styles.agents} aria-label="Agents on this machine">
+          {agents.map((agent) => (
+            <Agent key={agent.program} agent={agent} onAdded={onAdded} />
+          ))}
+        </ul>
+      )}
+    </Loaded>
+  );
+}
+
+function Agent({ agent, onAdded }: { agent: AgentFound; onAdded: (name: string) => void }) {
+  const { data: known } = useCall("backend_list", {});
+  const add = useCallMutation("backend_add", {
+    onDone: (backend) => {
+      toast({ tone: "good", title: `${agent.name} can be used now`, detail: agent.needs });
+      onAdded(backend.name);
+    },
+    onError: (error) => toastError(`${agent.name} could not be added`, error),
+  });
+  const { kind } = agent;
+  const taken = known?.backends.map((backend) => backend.name) ?? [];
+  return (
+    <li className={styles.agent}>
+      <div className={styles.grow}>
+        <div className={styles.name}>
+          {agent.name} <span className={styles.soft}>{oneLine(agent.version ?? "", 40)}</span>
+        </div>
+        <div className={styles.soft} title={agent.path ?? undefined}>
+          {agent.path ? agent.needs : "Not on this machine"}
+        </div>
+      </div>
+      {agent.added_as.length > 0 && <Badge tone="good">Added as {agent.added_as.join(", ")}</Badge>}
+      {agent.path && kind && agent.added_as.length === 0 && (
+        <Button
+          small
+          isDisabled={add.isPending}
+          aria-label={`Use ${agent.name}`}
+          onPress={() =>
+            add.mutate({ name: freeName(agent.program, taken), kind, command: agent.path })
+          }
+        >
+          Use it
+        </Button>
+      )}
+      {agent.path && !kind && <Badge>Not supported yet</Badge>}
+    </li>
+  );
+}
