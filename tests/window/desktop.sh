@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs "$@" on a desktop of its own: a display, a session bus, a window manager, a
-# notification daemon, an unlocked keychain and, unless NO_TRAY is set, a tray. Nothing of
+# notification daemon, an unlocked keychain and a tray. Nothing of
 # the user's is read or written, and whatever is started here is ended here, by its id.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -28,10 +28,11 @@ finish() {
 trap finish EXIT
 
 background() {
-  local log=$LH_DESKTOP/$1.log
+  local name=$LH_DESKTOP/$1
   shift
-  "$@" >"$log" 2>&1 &
+  "$@" >"$name.log" 2>&1 &
   started+=($!)
+  echo $! >"$name.pid"
 }
 
 # Xvfb itself picks a display that is free and says which.
@@ -48,17 +49,13 @@ sed "s|@HERE@|$here|" "$here/dunstrc" >"$LH_DESKTOP/dunstrc"
 background dunst dunst -conf "$LH_DESKTOP/dunstrc"
 gnome-keyring-daemon --unlock --components=secrets --foreground <<<"test" >"$LH_DESKTOP/keyring.log" 2>&1 &
 started+=($!)
-names=(org.freedesktop.Notifications org.freedesktop.secrets)
-if [ -z "${NO_TRAY:-}" ]; then
-  background tray /usr/bin/python3 "$here/tray_host.py"
-  names+=(org.kde.StatusNotifierWatcher)
-fi
+background panel /usr/bin/python3 "$here/tray_host.py"
 
 owned() {
   gdbus call --session --dest org.freedesktop.DBus --object-path / \
     --method org.freedesktop.DBus.NameHasOwner "$1" 2>/dev/null | grep -q true
 }
-for name in "${names[@]}"; do
+for name in org.freedesktop.Notifications org.freedesktop.secrets org.kde.StatusNotifierWatcher; do
   for _ in $(seq 200); do
     owned "$name" && continue 2
     sleep 0.05

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { until } from "./until.mjs";
 import { isGone, Window } from "./window.mjs";
 
-const BIN = process.env.LH_BIN ?? new URL("../../target/debug", import.meta.url).pathname;
+export const BIN = process.env.LH_BIN ?? new URL("../../target/debug", import.meta.url).pathname;
 const TESTKIT = process.env.LH_TESTKIT ?? BIN;
 const DESKTOP = process.env.LH_DESKTOP;
 
@@ -23,6 +23,12 @@ const CONFIG = `on_restart = "ask"\nslots = 4\nretry_ms = 40\nstagger_ms = 20\np
 let worlds = 0;
 
 export class World {
+  /** Where the binaries are. */
+  bin = BIN;
+  /** What was opened under a driver, and what was started without. */
+  windows = [];
+  started = [];
+
   static async make({ scripts, config = CONFIG, key = KEY } = {}) {
     const world = new World();
     worlds += 1;
@@ -59,14 +65,23 @@ export class World {
   /** Opens the application on this home. */
   async open(options = {}) {
     const log = join(this.folder, "window.log");
-    const window = await Window.open(join(BIN, "longhaul-desktop"), { env: this.env, log, ...options });
-    this.windows = [...(this.windows ?? []), window];
+    const binary = options.binary ?? this.desktop();
+    const window = await Window.open(binary, { env: this.env, log, args: options.args });
+    this.windows.push(window);
     return window;
+  }
+
+  longhaul() {
+    return join(this.bin, "longhaul");
+  }
+
+  desktop() {
+    return join(this.bin, "longhaul-desktop");
   }
 
   /** The command line, which must succeed. */
   cli(...args) {
-    return execFileSync(join(BIN, "longhaul"), args, { env: this.env, encoding: "utf8", timeout: 60_000 });
+    return execFileSync(this.longhaul(), args, { env: this.env, encoding: "utf8", timeout: 60_000 });
   }
 
   json(...args) {
@@ -75,7 +90,7 @@ export class World {
 
   addBackend() {
     const add = ["backend", "add", "model", "--kind", "anthropic", "--base-url", this.url, "--model", MODEL, "--key-stdin"];
-    execFileSync(join(BIN, "longhaul"), add, { env: this.env, input: KEY, timeout: 60_000 });
+    execFileSync(this.longhaul(), add, { env: this.env, input: KEY, timeout: 60_000 });
   }
 
   /** Starts a run of a script from the command line. */
@@ -104,7 +119,8 @@ export class World {
   }
 
   async end() {
-    for (const window of this.windows ?? []) await window.end();
+    for (const window of this.windows) await window.end();
+    for (const app of this.started) if (app.exitCode === null) app.kill("SIGKILL");
     try {
       this.cli("daemon", "stop");
     } catch {
