@@ -111,9 +111,8 @@ async fn a_review_is_approved_on_its_notification() -> Result<()> {
     let run = world.start("look", &["--policy", "careful"]).await?;
     let told = desktop.shows("needs you").await?;
     ensure!(told.body.contains("ls -la"), "{told:?}");
-    desktop.choose("Approve")?;
+    let menu = desktop.choose("Approve").await?;
     world.completed(&run).await?;
-    let menu = desktop.choices();
     ensure!(menu.contains("Reject") && menu.contains("Open"), "{menu}");
     let decided = decision(&world, &run).await?.to_string();
     ensure!(decided.contains(r#""by":"notification""#), "{decided}");
@@ -130,8 +129,7 @@ async fn what_is_risky_is_only_opened_and_goes_away_when_it_is_decided() -> Resu
     let run = world.start("deploy", &[]).await?;
     let told = desktop.shows("needs you").await?;
     ensure!(told.body.contains("&lt;b&gt;made"), "as text: {told:?}");
-    desktop.choose("no such action")?;
-    let menu = desktop.choices();
+    let menu = desktop.choose("no such action").await?;
     ensure!(menu.contains("Open") && !menu.contains("Approve"), "{menu}");
     assert_eq!(desktop.on_screen(), 1);
     let review = text(&world.review(&run, "tool_call").await?, "id")?;
@@ -254,14 +252,14 @@ async fn what_was_interrupted_is_resumed_on_its_notification() -> Result<()> {
     let run = world.start("slow", &["--policy", "hands-off"]).await?;
     let begun = |run: &Value| support::op(run, "shell").is_ok_and(|op| op["state"] == "started");
     world.daemon.wait_shown(&run, SOON, begun).await?;
-    world.daemon.kill9_all()?;
+    world.daemon.kill9()?;
     world.daemon.launch().await?;
     let told = desktop.shows("was interrupted").await?;
     ensure!(
         told.body.contains("It waits for you to resume it"),
         "{told:?}"
     );
-    desktop.choose("Resume")?;
+    desktop.choose("Resume").await?;
     let states = ["queued", "running", "waiting", "completed"];
     world.wait(&run, &states).await?;
     Ok(())

@@ -84,8 +84,10 @@ impl Desktop {
         let note = format!(
             "#!/bin/sh\nprintf '%s\\t%s\\n' \"$2\" \"$(printf %s \"$3\" | tr '\\n' ' ')\" >> {folder}/told\n"
         );
-        let choose =
-            format!("#!/bin/sh\ntee {folder}/menu | grep -F -m1 -- \"$(cat {folder}/choice)\"\n");
+        let choose = format!(
+            "#!/bin/sh\ncat > {folder}/menu.new && mv {folder}/menu.new {folder}/menu\n\
+             grep -F -m1 -- \"$(cat {folder}/choice)\" {folder}/menu\n"
+        );
         for (name, script) in [("note", note), ("choose", choose)] {
             let file = self.folder.join(name);
             fs::write(&file, script)?;
@@ -208,16 +210,13 @@ impl Desktop {
         self.wait("an empty screen", || self.on_screen() == 0).await
     }
 
-    /// Chooses an action of a notification, as from its menu.
-    pub(crate) fn choose(&self, label: &str) -> Result<()> {
+    /// Chooses an action of a notification from its menu, if it is there. The menu.
+    pub(crate) async fn choose(&self, label: &str) -> Result<String> {
+        let menu = self.folder.join("menu");
         fs::write(self.folder.join("choice"), label)?;
         self.command(&["dunstctl", "context"]).status()?;
-        Ok(())
-    }
-
-    /// What could be chosen the last time.
-    pub(crate) fn choices(&self) -> String {
-        fs::read_to_string(self.folder.join("menu")).unwrap_or_default()
+        self.wait("the menu", || menu.exists()).await?;
+        Ok(fs::read_to_string(&menu)?)
     }
 
     /// Clicks on the newest notification itself.
