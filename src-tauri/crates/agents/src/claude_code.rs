@@ -17,6 +17,7 @@ mod mapper;
 mod process;
 mod protocol;
 mod supervise;
+mod tally;
 #[cfg(test)]
 mod tests;
 
@@ -32,6 +33,7 @@ use secrets::Secret;
 use crate::driver::{
     AgentContext, ChatMessage, Checked, Driver, Host, Turn, TurnError, TurnRequest,
 };
+pub use calls::summary;
 use ending::failed;
 use mapper::Mapper;
 use process::{Child, agent_error};
@@ -65,6 +67,12 @@ const GO_ON: &str = "Go on where you left off.";
 #[derive(Clone, Debug)]
 pub struct ClaudeCodeDriver {
     command: Vec<String>,
+}
+
+/// What a turn consumed whose process and keeper are gone, from what it said: an
+/// estimate. None if nothing was answered or asked, or nothing of it is left.
+pub async fn consumed(keeper_dir: &Path) -> Option<crate::driver::Usage> {
+    process::tally(keeper_dir).await.ok()?.at_an_end()
 }
 
 /// What the next process does.

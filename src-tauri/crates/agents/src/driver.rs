@@ -79,6 +79,9 @@ pub struct TurnRequest {
     pub silence_ms: u64,
     /// Ends the turn early.
     pub cancel: CancellationToken,
+    /// Ends an agent's turn where nothing of it is under way: between two answers, two
+    /// calls, or at a question. It can be gone on with. A native turn has no such place.
+    pub pause: CancellationToken,
     /// What agent drivers need besides; `None` for native ones.
     pub agent: Option<AgentContext>,
 }
@@ -195,6 +198,8 @@ pub struct TurnError {
     pub retry_after_ms: Option<u64>,
     /// Usage seen before the connection was lost: the call may have been billed.
     pub partial: Option<Usage>,
+    /// What the turn cost by the agent's own report, where there is one: goes before `partial`.
+    pub charge: Option<Box<Charge>>,
     /// Whether any part of an answer had arrived.
     pub answered: Answered,
 }
@@ -246,6 +251,9 @@ pub struct ObservedCall {
 pub enum Permit {
     /// Go ahead with the arguments as asked.
     Allow,
+    /// Go ahead with these instead: a JSON object, put in their place by a person. Only for
+    /// drivers whose protocol can say so.
+    AllowEdited(String),
     /// Do not; the reason goes to the agent.
     Deny(String),
 }
@@ -276,6 +284,11 @@ pub trait Host: Send + Sync {
     /// across restarts of the daemon: asked again with the same call id, the
     /// same review answers.
     async fn permit(&self, call: ObservedCall) -> Result<Permit, HostGone>;
+    /// What the turn's answers consumed so far, each time that more is known. The host
+    /// may end the turn because of it.
+    async fn used(&self, _so_far: &Usage) -> Result<(), HostGone> {
+        Ok(())
+    }
     /// A remark worth keeping (a model switch, a retry) for the run's timeline.
     async fn note(&self, text: &str) -> Result<(), HostGone>;
 }

@@ -105,6 +105,7 @@ impl TurnError {
             message,
             retry_after_ms: None,
             partial: None,
+            charge: None,
             answered: Answered::No,
         }
     }

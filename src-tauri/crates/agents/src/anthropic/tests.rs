@@ -86,6 +86,7 @@ fn request(conversation: Vec<ChatMessage>) -> TurnRequest {
         key: Some(Secret::new(KEY)),
         silence_ms: 20_000,
         cancel: CancellationToken::new(),
+        pause: CancellationToken::new(),
         agent: None,
     }
 }

@@ -35,8 +35,8 @@ pub(crate) fn observed(call_id: &str, name: &str, input: &Value) -> ObservedCall
     }
 }
 
-/// The field of the input that says most, in one line.
-fn summary(name: &str, input: &Value) -> String {
+/// The field of a call's input that says most, in one line.
+pub fn summary(name: &str, input: &Value) -> String {
     let telling = [
         "command",
         "file_path",

@@ -5,6 +5,7 @@ use domain::OpErrorKind;
 use serde_json::{Value, json};
 
 use super::protocol::{Freshness, Seen, charge, readable, text};
+use super::tally::Tally;
 use crate::driver::{Answered, Stop, Turn, TurnError, Usage};
 
 /// An error before anything was answered.
@@ -14,6 +15,7 @@ pub(crate) fn failed(kind: OpErrorKind, message: String) -> TurnError {
         message,
         retry_after_ms: None,
         partial: None,
+        charge: None,
         answered: Answered::No,
     }
 }
@@ -42,6 +44,7 @@ pub(crate) fn of(
     result: &Value,
     fresh: Freshness,
     seen: Seen,
+    tally: &Tally,
     last_text: &str,
 ) -> Result<Turn, TurnError> {
     let answered = if seen.requests > 0 {
@@ -66,16 +69,21 @@ pub(crate) fn of(
             charge: Some(charge),
         });
     }
-    let raw = charge.raw.clone();
     let spent = charge.tokens.prompt() + charge.tokens.output > 0;
-    let parts = charge.parts;
-    let partial = spent.then_some(Usage {
-        parts,
-        raw,
-        request_id: charge.request_id,
-    });
+    // A failed turn's report may leave out what it could not finish: the larger counts.
+    let short = tally.exceeds(&charge.tokens);
+    let reported = Usage {
+        parts: charge.parts.clone(),
+        raw: charge.raw.clone(),
+        request_id: charge.request_id.clone(),
+    };
     Err(TurnError {
-        partial,
+        partial: if short {
+            tally.at_an_end()
+        } else {
+            spent.then_some(reported)
+        },
+        charge: (spent && !short && charge.cost.is_some()).then(|| Box::new(charge)),
         answered,
         ..failed(kind(result), message(result))
     })

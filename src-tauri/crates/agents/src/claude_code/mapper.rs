@@ -6,8 +6,9 @@ use domain::{OpErrorKind, OpOutcome};
 use serde_json::Value;
 
 use super::protocol::{Freshness, Line, Seen, Teller, readable, remark, text};
+use super::tally::{Changed, Tally};
 use super::{calls, ending};
-use crate::driver::{Delta, ObservedCall, Turn, TurnError};
+use crate::driver::{Delta, ObservedCall, Turn, TurnError, Usage};
 
 /// A retry of this many failed tries with a refused credential is not waited for:
 /// the agent would go on for minutes (ten tries), and nothing mends by itself.
@@ -44,6 +45,8 @@ pub(crate) enum Action {
     Unsupported { request_id: String, what: String },
     /// Worth keeping.
     Note(String),
+    /// More was consumed: what it is so far.
+    Used(Usage),
     /// Waiting for it is pointless; it is to be stopped.
     GaveUp(Box<TurnError>),
     /// The session to be resumed does not exist.
@@ -83,6 +86,8 @@ pub(crate) struct Mapper {
     messages: HashSet<String>,
     pub(crate) seen: Seen,
     last_text: String,
+    /// What the answers consumed.
+    pub(crate) tally: Tally,
     /// Models that answered and were told of.
     told: HashSet<String>,
     /// What cannot be read was told of.
@@ -109,6 +114,7 @@ impl Mapper {
             messages: HashSet::new(),
             seen: Seen::default(),
             last_text: String::new(),
+            tally: Tally::default(),
             told: HashSet::new(),
             garbage: 0,
         }
@@ -125,6 +131,18 @@ impl Mapper {
         } else {
             self.retry_ms.map_or(Phase::Expecting, Phase::Retrying)
         }
+    }
+
+    /// Whether nothing is under way that would be cut off: no answer is being told, and
+    /// of the calls only those are open that it has asked about or will.
+    pub(crate) fn is_between(&self) -> bool {
+        let begun = |call: &String| {
+            let held = self.held.iter().any(|held| held.call_id == *call);
+            !held && !self.asked.values().any(|asked| asked == call)
+        };
+        // Before its first answer it may not have a session to come back to.
+        let answered = self.seen.requests > 0 || !self.asked.is_empty() || self.retry_ms.is_some();
+        self.has_begun() && answered && self.streaming.is_none() && !self.open.iter().any(begun)
     }
 
     /// Calls without a result.
@@ -156,6 +174,15 @@ impl Mapper {
     /// What a line asks to be done.
     pub(crate) fn line(&mut self, bytes: &[u8]) -> Vec<Action> {
         let line = Line::parse(bytes);
+        let consumed = self.tally.line(&line) == Changed::Yes;
+        let mut actions = self.meaning(line, bytes);
+        if let Some(usage) = self.tally.so_far().filter(|_| consumed) {
+            actions.push(Action::Used(usage));
+        }
+        actions
+    }
+
+    fn meaning(&mut self, line: Line, bytes: &[u8]) -> Vec<Action> {
         if !matches!(line, Line::Garbage | Line::Other(_) | Line::Response(..)) {
             self.retry_ms = None;
         }
@@ -419,6 +446,7 @@ impl Mapper {
             result,
             self.fresh,
             self.seen.clone(),
+            &self.tally,
             &self.last_text,
         )))
     }

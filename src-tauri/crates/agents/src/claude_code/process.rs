@@ -17,6 +17,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::ending::failed;
 use super::lines::{Piece, Splitter};
 use super::protocol::{Line, text};
+use super::tally::Tally;
 use crate::driver::{AgentContext, TurnError};
 
 /// How long an agent nobody listens to goes on: a daemon restart takes seconds,
@@ -280,18 +281,34 @@ async fn write(keeper: Keeper, mut queue: mpsc::UnboundedReceiver<Input>) {
     }
 }
 
-/// Reads what is there, once, holding one line at a time.
 async fn survey(dir: &Path) -> io::Result<(Survey, u64)> {
+    let mut survey = Survey::default();
+    let end = read_all(dir, |line| survey.take(line)).await?;
+    Ok((survey, end))
+}
+
+/// What the answers in a spool consumed.
+pub(crate) async fn tally(dir: &Path) -> io::Result<Tally> {
+    let mut tally = Tally::default();
+    read_all(dir, |line| {
+        tally.line(&line);
+    })
+    .await?;
+    Ok(tally)
+}
+
+/// Reads what is there, once, holding one line at a time. Returns where it ends.
+async fn read_all(dir: &Path, mut each: impl FnMut(Line)) -> io::Result<u64> {
     let mut output = Output::of_ended(dir, Stream::Out, 0);
-    let (mut splitter, mut survey) = (Splitter::default(), Survey::default());
+    let mut splitter = Splitter::default();
     while let Some(bytes) = output.next().await? {
         for piece in splitter.push(&bytes) {
             if let Piece::Line(line) = piece {
-                survey.take(Line::parse(&line));
+                each(Line::parse(&line));
             }
         }
     }
-    Ok((survey, output.offset()))
+    Ok(output.offset())
 }
 
 impl Survey {

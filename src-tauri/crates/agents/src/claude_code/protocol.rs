@@ -261,7 +261,7 @@ fn part(model: &str, usage: &Value) -> UsagePart {
     }
 }
 
-fn main_loop_tokens(usage: &Value) -> Tokens {
+pub(crate) fn main_loop_tokens(usage: &Value) -> Tokens {
     let count = |field: &str| usage[field].as_u64().unwrap_or(0);
     let long = usage["cache_creation"]["ephemeral_1h_input_tokens"]
         .as_u64()

@@ -24,6 +24,9 @@ const INTERRUPT_WITHIN: Duration = Duration::from_secs(5);
 /// How long a call may go untold while its question is awaited (200 ms measured).
 const ASKED_WITHIN: Duration = Duration::from_secs(2);
 
+/// What a turn that was paused ended with.
+const PAUSED: &str = "claude was paused";
+
 /// What came of following a process.
 pub(crate) enum End {
     /// Its turn is over.
@@ -108,7 +111,7 @@ impl<'a> Supervision<'a> {
                 self.child.finish().await;
                 return End::UnknownSession;
             }
-            Halt::Stop(error) => Err(self.break_off(*error).await),
+            Halt::Stop(error) => self.break_off(*error).await,
             Halt::Ended => {
                 let open = match self.mapper.open_calls() {
                     0 => String::new(),
@@ -117,6 +120,7 @@ impl<'a> Supervision<'a> {
                 let message = format!("{}{open}", self.child.obituary().await);
                 Err(TurnError {
                     answered: self.answered(),
+                    partial: self.mapper.tally.at_an_end(),
                     ..agent_error(message)
                 })
             }
@@ -125,6 +129,7 @@ impl<'a> Supervision<'a> {
                 let message = HostGone.to_string();
                 Err(TurnError {
                     answered: self.answered(),
+                    partial: self.mapper.tally.at_an_end(),
                     ..failed(OpErrorKind::Cancelled, message)
                 })
             }
@@ -148,6 +153,10 @@ impl<'a> Supervision<'a> {
                 biased;
                 () = self.request.cancel.cancelled() => {
                     let error = failed(OpErrorKind::Cancelled, "claude was stopped".to_owned());
+                    return Err(Halt::Stop(Box::new(error)));
+                }
+                () = self.request.pause.cancelled(), if self.mapper.is_between() => {
+                    let error = failed(OpErrorKind::Cancelled, PAUSED.to_owned());
                     return Err(Halt::Stop(Box::new(error)));
                 }
                 Some(decided) = self.questions.next() => {
@@ -219,6 +228,7 @@ impl<'a> Supervision<'a> {
                 self.tell(action).await?
             }
             Action::Note(note) => self.host.note(&note).await?,
+            Action::Used(usage) => self.host.used(&usage).await?,
             Action::Permit {
                 request_id,
                 call,
@@ -281,6 +291,11 @@ impl<'a> Supervision<'a> {
         } = decided;
         let line = match answer? {
             Permit::Allow => protocol::allow(&request_id, &input),
+            Permit::AllowEdited(edited) => match serde_json::from_str(&edited) {
+                Ok(edited @ Value::Object(_)) => protocol::allow(&request_id, &edited),
+                // Never what was not approved.
+                _ => protocol::deny(&request_id, "the edited arguments cannot be read"),
+            },
             Permit::Deny(why) => protocol::deny(&request_id, &why),
         };
         self.mapper.answered(&request_id);
@@ -288,21 +303,29 @@ impl<'a> Supervision<'a> {
         Ok(())
     }
 
-    /// Interrupts, hears the agent out for a moment, and ends it.
-    async fn break_off(mut self, mut error: TurnError) -> TurnError {
+    /// Interrupts, hears the agent out for a moment, and ends it. What it says it cost
+    /// counts; without a word of it, what was seen.
+    async fn break_off(mut self, mut error: TurnError) -> Result<Turn, TurnError> {
         self.questions.clear();
         self.child.send(protocol::interrupt());
+        error.answered = self.answered();
         let heard_out = tokio::time::timeout(INTERRUPT_WITHIN, self.hear_out()).await;
         match heard_out {
             Ok(Some(last)) => {
-                if let Err(last) = *last {
-                    error.partial = last.partial;
-                }
                 self.child.finish().await;
+                match *last {
+                    // It was faster: nothing was broken off.
+                    Ok(turn) if error.message == PAUSED => return Ok(turn),
+                    Ok(turn) => error.charge = turn.charge.map(Box::new),
+                    Err(last) => (error.partial, error.charge) = (last.partial, last.charge),
+                }
             }
-            _ => self.child.stop().await,
+            _ => {
+                error.partial = self.mapper.tally.at_an_end();
+                self.child.stop().await;
+            }
         }
-        error
+        Err(error)
     }
 
     /// Its last lines: the results of calls that were cut off, and what it cost.

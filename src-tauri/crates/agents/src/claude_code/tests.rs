@@ -49,7 +49,7 @@ impl Replay {
             )),
             Action::GaveUp(error) => Some(format!("gave up {:?}", error.kind)),
             Action::UnknownSession => Some("unknown session".to_owned()),
-            Action::Delta(_) | Action::Note(_) => None,
+            Action::Delta(_) | Action::Note(_) | Action::Used(_) => None,
             other => Some(format!("{other:?}")),
         };
         self.actions.iter().filter_map(told).collect()

@@ -244,6 +244,19 @@ async fn a_daemon_that_comes_back_finds_the_question_still_open() {
 }
 
 #[tokio::test]
+async fn a_call_that_was_edited_runs_as_edited() {
+    let it = Fixture::new(&script(&[turn(&[
+        bash("echo asked >> effects"),
+        say("Done."),
+    ])]));
+    let edited = json!({"command": "echo edited >> effects"}).to_string();
+    let host = FakeHost::new(move |_| Decide::Answer(Permit::AllowEdited(edited.clone())));
+    let turn = it.run(it.request("k"), &host).await.unwrap();
+    assert_eq!(turn.text, "Done.");
+    assert_eq!(it.read("effects"), "edited\n");
+}
+
+#[tokio::test]
 async fn a_turn_that_ended_meanwhile_is_read_from_the_spool() {
     let it = Fixture::new(&script(&[turn(&[
         bash("echo one >> effects; touch began; while [ ! -e go ]; do sleep 0.02; done"),

@@ -179,6 +179,7 @@ impl Fixture {
             key: None,
             silence_ms: self.silence_ms,
             cancel: CancellationToken::new(),
+            pause: CancellationToken::new(),
             agent: Some(AgentContext {
                 cwd: self.work(),
                 env: vec![("PATH".to_owned(), path), ("HOME".to_owned(), home)],

@@ -48,6 +48,7 @@ fn text_of(model: &str, conversation: Vec<ChatMessage>) -> String {
         key: None,
         silence_ms: 1000,
         cancel: CancellationToken::new(),
+        pause: CancellationToken::new(),
         agent: None,
     };
     String::from_utf8(body(&request, Thinking::ByModel).expect("a body")).expect("UTF-8")
