@@ -4,12 +4,13 @@
 use std::path::PathBuf;
 
 use agents::{AgentContext, TurnError, TurnRequest};
-use domain::{Event, FailCause, InterruptCause, Op, OpError, OpErrorKind, OpKind, OpState, Run};
+use domain::{Event, FailCause, InterruptCause, Op, OpErrorKind, OpKind, OpMode, OpState, Run};
 
 use crate::host::RunHost;
 use crate::journal::{Batch, Halt};
 use crate::shell::{keeper_dir_name, keeper_name};
 use crate::think::Call;
+use crate::watch::Watch;
 use crate::worker::Worker;
 
 impl Worker {
@@ -51,8 +52,15 @@ impl Worker {
             .agent
             .as_ref()
             .map(|agent| agent.known_calls.clone());
-        let host = RunHost::new(self, known.unwrap_or_default(), None);
-        match call.driver.turn(request, &host).await {
+        let watch = Watch::new(call.backend.clone(), request.cancel.clone());
+        let host = RunHost::new(self, known.unwrap_or_default(), None).watched(&watch);
+        let turn = tokio::select! {
+            biased;
+            // The agent's keeper lives on: whoever comes next adopts it.
+            () = self.control.detach.cancelled() => return Err(Halt::Stopped),
+            turn = call.driver.turn(request, &host) => turn,
+        };
+        match turn {
             Ok(turn) => {
                 self.close_agent_calls(&op).await?;
                 let run = self.journal.load().await?;
@@ -60,7 +68,7 @@ impl Worker {
                 self.core.collect_keeper(&keeper_dir_name(&op));
                 Ok(run)
             }
-            Err(error) => self.agent_failed(&op, &call, error).await,
+            Err(error) => self.agent_failed(&op, &call, &watch, error).await,
         }
     }
 
@@ -85,9 +93,9 @@ impl Worker {
             Some(op) => op.clone(),
             None => {
                 let op = self.new_call(&run, call, domain::NanoUsd::ZERO, &mut batch);
-                let request = self.request_of(&run, call, &op);
+                let request = self.request_of(&run, call, &op, run.sent_from);
                 batch.push(Event::StepStarted { step: op.step });
-                batch.push(crate::ops::intended(
+                batch.push(crate::intent::intended(
                     &op,
                     crate::policy::model_call(),
                     Some(request),
@@ -130,6 +138,7 @@ impl Worker {
         }
         let mut conversation = self.conversation.lock().await;
         conversation.catch_up(&self.journal, run).await?;
+        conversation.reach(&self.journal, heard).await?;
         let known_calls = self.journal.call_ids().await?;
         Ok(TurnRequest {
             model: call.model.clone(),
@@ -138,7 +147,8 @@ impl Worker {
             max_tokens: self.core.settings().max_answer_tokens,
             key,
             silence_ms: self.core.settings().silence_ms,
-            cancel: self.control.kill.clone(),
+            cancel: self.control.kill.child_token(),
+            pause: self.control.stop.clone(),
             agent: Some(AgentContext {
                 cwd: run
                     .workspace
@@ -169,7 +179,7 @@ impl Worker {
                 });
             }
             let words = "the agent ended its turn without a result of this call";
-            batch.push(crate::ops::lost_with_agent(op.id, words));
+            batch.push(crate::ops::lost_with_agent(op.id, words, None));
         }
         if batch.events.is_empty() {
             Ok(())
@@ -178,21 +188,43 @@ impl Worker {
         }
     }
 
-    /// The driver let go of its agent: it was told to, or what it told could not be
-    /// recorded any more. Returns only when the run is over and the agent with it.
-    async fn let_go(&self, op: &Op) -> Result<(), Halt> {
-        if self.control.detach.is_cancelled() {
-            return Err(Halt::Stopped); // the agent's keeper lives on
+    /// Calls the agent asked about and was never allowed: they cannot have begun.
+    async fn close_unbegun_calls(&self, turn: &Op) -> Result<(), Halt> {
+        let run = self.journal.load().await?;
+        let mut batch = Batch::default();
+        let never_allowed = |op: &&Op| {
+            op.id != turn.id && op.mode == OpMode::Gated && op.state == OpState::Intended
+        };
+        for op in run.open_ops.values().filter(never_allowed) {
+            if let Some(review) = op.review {
+                let why = "the agent was stopped while it asked".to_owned();
+                batch.push(Event::ReviewWithdrawn { review, why });
+            }
+            let words = "the agent was stopped before it began this";
+            batch.push(crate::ops::lost_with_agent(op.id, words, None));
         }
+        if batch.events.is_empty() {
+            return Ok(());
+        }
+        self.journal.append(batch).await.map(|_| ())
+    }
+
+    /// The driver let go of its agent: it was told to, or what it told could not be
+    /// recorded any more. Returns only when the turn is over and the agent with it.
+    async fn let_go(&self, op: &Op, watch: &Watch) -> Result<(), Halt> {
         let over = self.journal.load().await?.state().is_over();
+        let dir = self.core.keeper_dir(&keeper_dir_name(op));
         if !over && !self.control.kill.is_cancelled() {
+            let ended = watch.over().is_some() || self.control.stop.is_cancelled();
+            if ended && !matches!(keeper::adopt(&dir).await, Ok(keeper::Adoption::Alive(_))) {
+                return Ok(());
+            }
             // Its turn stays open, for the next worker to adopt.
             self.check_stop()?;
             return Err(Halt::Superseded(
                 "the driver let go of its agent".to_owned(),
             ));
         }
-        let dir = self.core.keeper_dir(&keeper_dir_name(op));
         if let Ok(keeper::Adoption::Alive(keeper)) = keeper::adopt(&dir).await {
             if let Err(error) = keeper.kill_tree().await {
                 tracing::warn!(run = %self.id, %error, "the agent could not be ended");
@@ -202,45 +234,53 @@ impl Worker {
         Ok(())
     }
 
-    async fn agent_failed(&self, op: &Op, call: &Call, error: TurnError) -> Result<Run, Halt> {
+    async fn agent_failed(
+        &self,
+        op: &Op,
+        call: &Call,
+        watch: &Watch,
+        error: TurnError,
+    ) -> Result<Run, Halt> {
         if error.kind == OpErrorKind::Cancelled {
-            self.let_go(op).await?;
+            self.let_go(op, watch).await?;
         }
-        let words = self
-            .core
-            .redact(&format!("{}: {}", call.backend.name, error.message));
-        let run = self.journal.load().await?;
-        let op_error = OpError {
-            kind: error.kind,
-            message: words.clone(),
-            retry_at: None,
+        self.close_unbegun_calls(op).await?;
+        // Its own figure where it gave one, else what was seen of it.
+        let seen = || {
+            let used = error.partial.as_ref()?;
+            Some(Box::new(self.core.estimated(&call.backend, used)))
         };
+        let charge = error.charge.clone().or_else(seen);
+        let op_error = self.error_of(&call.backend.name, &error);
+        let words = op_error.message.clone();
         if error.kind == OpErrorKind::Auth {
             let retried = Event::OpRetried {
                 op: op.id,
                 error: op_error,
                 next_at: self.core.now(),
-                charge: None,
+                charge,
             };
             self.mark_refused(&call.backend).await;
             return self.journal.append(Batch::of(retried)).await;
         }
-        let charge = error.partial.as_ref().map(|usage| {
-            let model = usage
-                .parts
-                .first()
-                .map_or(call.model.as_str(), |part| part.model.as_str());
-            Box::new(self.core.charge(&call.backend, usage, model))
-        });
         let failed = Event::OpFailed {
             op: op.id,
             error: op_error,
             result: None,
             charge,
         };
-        self.journal.append(Batch::of(failed)).await?;
+        let run = self.journal.append(Batch::of(failed)).await?;
+        self.core.collect_keeper(&keeper_dir_name(op));
         match error.kind {
-            OpErrorKind::Cancelled => Err(Halt::Stopped),
+            OpErrorKind::Cancelled => match watch.over() {
+                // Asked at once: by the agent's own figure a little may be left, which
+                // would be the beginning of one more turn, and of one more.
+                Some(limit) if !run.state().is_over() => {
+                    let used = crate::budget::used_words(&run);
+                    self.ask_for_budget(limit, used).await
+                }
+                _ => Err(Halt::Stopped),
+            },
             OpErrorKind::Silent => self.stalled(&words).await,
             OpErrorKind::Agent => {
                 let event = Event::Interrupted {

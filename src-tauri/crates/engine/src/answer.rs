@@ -1,13 +1,14 @@
 //! Recording an answer: in one transaction the answer, what it cost, and the
 //! intents of everything it asks for. No crash can fall between them.
 
+use agents::tools::Tool;
 use agents::{Stop, ToolCall, Turn};
 use domain::{
     BlobRef, Event, FailCause, MessageOrigin, Op, OpError, OpErrorKind, OpId, OpOutcome, Run,
 };
 
+use crate::intent::IntentOf;
 use crate::journal::{Batch, Halt};
-use crate::ops::IntentOf;
 use crate::think::Call;
 use crate::worker::Worker;
 
@@ -96,7 +97,10 @@ impl Worker {
         let mut repeats = self.repeats(run).await?;
         for (index, call) in turn.calls.iter().enumerate() {
             let args = batch.blob(call.input.clone());
-            let repeated = repeats.add(call.name.clone(), args.clone());
+            let repeated = repeats.add(match Tool::parse(&call.name, &call.input) {
+                Ok(_) => Same::Call(call.name.clone(), args.clone()),
+                Err(_) => Same::Malformed(call.name.clone()),
+            });
             let id = OpId(run.ops_recorded + 1 + u32::try_from(index).unwrap_or(u32::MAX));
             let intent = IntentOf {
                 run,
@@ -164,27 +168,39 @@ impl Worker {
             if call.review.is_some() {
                 repeats = Repeats::default();
             } else {
-                repeats.add(call.name, call.args);
+                repeats.add(if call.rule == crate::policy::malformed().rule {
+                    Same::Malformed(call.name)
+                } else {
+                    Same::Call(call.name, call.args)
+                });
             }
         }
         Ok(repeats)
     }
 }
 
+/// What makes two calls the same.
+#[derive(PartialEq)]
+enum Same {
+    /// The same tool with the same arguments.
+    Call(String, BlobRef),
+    /// A tool that was called wrongly, whichever way.
+    Malformed(String),
+}
+
 #[derive(Default)]
 struct Repeats {
-    last: Option<(String, BlobRef)>,
+    last: Option<Same>,
     count: usize,
 }
 
 impl Repeats {
     /// Counts a call; returns how often in a row it was made before.
-    fn add(&mut self, name: String, args: BlobRef) -> usize {
-        let call = Some((name, args));
-        if self.last == call {
+    fn add(&mut self, call: Same) -> usize {
+        if self.last.as_ref() == Some(&call) {
             self.count += 1;
         } else {
-            self.last = call;
+            self.last = Some(call);
             self.count = 1;
         }
         self.count - 1

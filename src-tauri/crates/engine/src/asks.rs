@@ -270,6 +270,11 @@ pub(crate) fn verify_failed(run: &Run, command: &str, output: &str, now: Timesta
     review
 }
 
+/// Subject of the review [`auth`] makes.
+pub(crate) fn auth_subject(backend: &str) -> String {
+    format!("auth:{backend}")
+}
+
 /// The backend's credential does not work.
 pub(crate) fn auth(run: &Run, backend: &str, problem: &str, now: Timestamp) -> Review {
     let mut review = ask(
@@ -283,7 +288,7 @@ pub(crate) fn auth(run: &Run, backend: &str, problem: &str, now: Timestamp) -> R
         ),
         now,
     );
-    review.subject = Some(format!("auth:{backend}"));
+    review.subject = Some(auth_subject(backend));
     review.choices = vec![
         Choice::new(
             "retry",

@@ -133,10 +133,20 @@ impl Engine {
     /// Whether it can be used: reachable, credential valid. Free of charge.
     pub async fn test_backend(&self, name: &str) -> Result<agents::Checked, String> {
         let backend = self.core.backend(name).await.map_err(|e| e.to_string())?;
-        let driver = self.core.driver(&backend).map_err(|e| e.to_string())?;
-        let key = match &backend.key {
-            KeySource::None => None,
-            source => Some(
+        self.try_backend(&backend, None).await
+    }
+
+    /// The same for one that is not kept, with a key that is not kept either.
+    pub async fn try_backend(
+        &self,
+        backend: &BackendConfig,
+        given: Option<secrets::Secret>,
+    ) -> Result<agents::Checked, String> {
+        let driver = self.core.driver(backend).map_err(|e| e.to_string())?;
+        let key = match (given, &backend.key) {
+            (Some(given), _) => Some(given),
+            (None, KeySource::None) => None,
+            (None, source) => Some(
                 self.core
                     .parts
                     .credentials
@@ -158,5 +168,9 @@ impl Engine {
         for (_, control) in self.core.controls() {
             control.poke();
         }
+        let (core, name) = (self.core.clone(), name.to_owned());
+        self.core
+            .tasks
+            .spawn(async move { core.look_at_credential(&name).await });
     }
 }

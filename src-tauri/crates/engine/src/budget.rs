@@ -1,13 +1,9 @@
 //! Budgets: the worst case is set aside before a call and settled after it.
 
-use domain::{
-    Budget, BudgetLimit, Charge, Event, FailCause, Figure, NanoUsd, Op, ReviewKind, ReviewState,
-    Run, WaitCause,
-};
+use domain::{Budget, BudgetLimit, Event, FailCause, NanoUsd, Op, ReviewKind, Run, WaitCause};
 
 use crate::asks;
-use crate::backends::BackendConfig;
-use crate::core::Core;
+use crate::conversation::Room;
 use crate::journal::{Batch, Halt};
 use crate::think::Call;
 use crate::worker::Worker;
@@ -123,13 +119,28 @@ impl Worker {
         ))
     }
 
+    /// Reads what the next call is sent, and says how many tokens that may be.
     async fn estimate_prompt(&self, run: &Run, call: &Call) -> Result<u64, Halt> {
-        let mut conversation = self.conversation.lock().await;
-        conversation.catch_up(&self.journal, run).await?;
         let frame = serde_json::to_string(self.frame(run, call)).map_or(0, |text| text.len());
+        let room = self.room(call, frame);
+        let mut conversation = self.conversation.lock().await;
+        conversation.fit(&self.journal, run, room).await?;
         Ok(agents::anthropic::estimate_tokens(
             conversation.bytes() + frame,
         ))
+    }
+
+    /// How much of the conversation the model takes beside `frame` bytes of instructions.
+    fn room(&self, call: &Call, frame: usize) -> Room {
+        let limits = self.core.parts.prices.limits(&call.model);
+        let limits = limits.unwrap_or_default();
+        let answer = self.core.settings().max_answer_tokens;
+        let answer = limits.max_output_tokens.unwrap_or(answer).min(answer);
+        Room::of(
+            limits.context_window.or(limits.max_input_tokens),
+            answer,
+            frame,
+        )
     }
 
     async fn last_call_cost(&self, run: &Run) -> Result<NanoUsd, Halt> {
@@ -221,7 +232,12 @@ impl Worker {
         self.journal.append(batch).await.map(|_| ())
     }
 
-    async fn ask_for_budget(&self, limit: BudgetLimit, detail: String) -> Result<Run, Halt> {
+    /// Asks for more, waits, and does what was decided.
+    pub(crate) async fn ask_for_budget(
+        &self,
+        limit: BudgetLimit,
+        detail: String,
+    ) -> Result<Run, Halt> {
         let run = self.journal.load().await?;
         let review = asks::budget(&run, limit, detail.clone(), self.core.now());
         self.ask_budget_review(review, &detail).await
@@ -252,8 +268,8 @@ impl Worker {
             let Some((id, review)) = asks::pending(&run, ReviewKind::Budget) else {
                 return Ok(run);
             };
-            let ReviewState::Decided(answer) = &review.state else {
-                self.wait_for_change(&mut changes).await?;
+            let Some(answer) = review.decision(self.core.now()) else {
+                self.await_decision(&mut changes, review).await?;
                 continue;
             };
             if answer.choice != "more" {
@@ -312,7 +328,7 @@ fn raised(run: &Run, unpriced: bool, named: Option<NanoUsd>) -> Budget {
     budget
 }
 
-fn used_words(run: &Run) -> String {
+pub(crate) fn used_words(run: &Run) -> String {
     let mut words = Vec::new();
     if let Some(cap) = run.budget.max_cost {
         words.push(format!("${} of ${cap}", run.committed_cost()));
@@ -348,72 +364,6 @@ fn fit(max: u64, left: NanoUsd, worst: impl Fn(u64) -> Option<NanoUsd>) -> Optio
         }
     }
     Some((low, worst(low)?))
-}
-
-impl Core {
-    /// The ledger row of an answered call.
-    pub(crate) fn charge(
-        &self,
-        backend: &BackendConfig,
-        usage: &agents::Usage,
-        model: &str,
-    ) -> Charge {
-        let tokens = usage
-            .parts
-            .iter()
-            .fold(domain::Tokens::default(), |sum, part| {
-                sum.plus(&part.tokens)
-            });
-        let priced = self.parts.prices.price(&usage.parts, self.now());
-        let (cost, figure) = if backend.free {
-            (Some(NanoUsd::ZERO), Figure::Priced)
-        } else {
-            (priced.cost, priced.figure)
-        };
-        Charge {
-            model: model.to_owned(),
-            tokens,
-            cost,
-            figure,
-            request_id: usage.request_id.clone(),
-            price_book: Some(self.parts.prices.version().to_owned()),
-            parts: usage.parts.clone(),
-            raw: usage.raw.clone(),
-            requests: 1,
-        }
-    }
-
-    /// The ledger row of a call that may have been billed: its worst case.
-    pub(crate) fn unsettled(
-        &self,
-        call: &Call,
-        reserve: NanoUsd,
-        partial: Option<&agents::Usage>,
-    ) -> Charge {
-        self.unsettled_for(&call.model, reserve, partial)
-    }
-
-    pub(crate) fn unsettled_for(
-        &self,
-        model: &str,
-        reserve: NanoUsd,
-        partial: Option<&agents::Usage>,
-    ) -> Charge {
-        let parts = partial.map(|usage| usage.parts.clone()).unwrap_or_default();
-        Charge {
-            model: model.to_owned(),
-            tokens: parts.iter().fold(domain::Tokens::default(), |sum, part| {
-                sum.plus(&part.tokens)
-            }),
-            cost: Some(reserve),
-            figure: Figure::Unsettled,
-            request_id: partial.and_then(|usage| usage.request_id.clone()),
-            price_book: Some(self.parts.prices.version().to_owned()),
-            parts,
-            raw: partial.map(|usage| usage.raw.clone()).unwrap_or_default(),
-            requests: 1,
-        }
-    }
 }
 
 #[cfg(test)]

@@ -242,6 +242,13 @@ fn resumption(now: &Run) -> Result<Batch, CommandError> {
     let mut batch = Batch::of(Event::Queued {
         reason: QueueReason::Resumed,
     });
+    if now.phase == Phase::Failed && now.backend != now.task.backend {
+        batch.push(Event::BackendSwitched {
+            backend: now.task.backend.clone(),
+            model: now.task.model.clone(),
+            why: "the user resumed the run: its own backend is asked first".to_owned(),
+        });
+    }
     let gave_up = matches!(
         now.failure.as_ref().map(|failure| failure.cause),
         Some(FailCause::Refused | FailCause::BadRequest)
@@ -371,6 +378,7 @@ impl Core {
         self.tasks.clone().spawn(async move {
             self.worker_ended(run).await;
             self.close_ended(run).await;
+            self.collect_keepers_of(run).await;
         });
     }
 
@@ -381,7 +389,8 @@ impl Core {
         };
         let mut batch = Batch::default();
         for op in now.open_ops.values().filter(|_| now.state().is_over()) {
-            crate::ops::cancel(op, &mut batch);
+            let charge = self.charge_of_lost_turn(&now, op).await;
+            crate::ops::cancel_charged(op, charge, &mut batch);
         }
         if !batch.events.is_empty()
             && let Err(error) = self.append(run, batch).await

@@ -7,7 +7,8 @@ use tokio_util::sync::CancellationToken;
 /// The strings a worker hangs on.
 #[derive(Clone)]
 pub(crate) struct Control {
-    /// Stop at the next operation boundary (pause, drain).
+    /// Stop at the next operation boundary (pause, drain), an agent's turn where nothing of
+    /// it is under way.
     pub(crate) stop: CancellationToken,
     /// Let go of commands that keepers run; they live on (drain, handover).
     pub(crate) detach: CancellationToken,
@@ -61,8 +62,9 @@ impl Control {
 
     /// The daemon leaves: let go of keepers, stop at the next boundary.
     pub(crate) fn leave(&self) {
-        self.stop.cancel();
+        // First of all: a stop alone would end an agent's turn.
         self.detach.cancel();
+        self.stop.cancel();
         self.poke();
     }
 }

@@ -139,6 +139,11 @@ impl Engine {
         self.core.slots.any_taken()
     }
 
+    /// The prices costs are computed with.
+    pub fn prices(&self) -> &PriceBook {
+        &self.core.parts.prices
+    }
+
     /// The limiter's view of each credential.
     pub fn limiter(&self) -> &Limiter {
         &self.core.parts.limiter

@@ -3,11 +3,13 @@
 
 use std::time::Duration;
 
-use domain::{Event, FailCause, ReviewId, ReviewKind, ReviewState, Run, WaitCause};
+use domain::{Event, FailCause, ReviewId, ReviewKind, Run, WaitCause};
 use secrets::{KeySource, Secret};
+use store::{ReviewFilter, ReviewStatus};
 
 use crate::asks;
 use crate::backends::BackendConfig;
+use crate::core::Core;
 use crate::journal::{Batch, Halt};
 use crate::worker::Worker;
 
@@ -21,8 +23,9 @@ impl Worker {
     ) -> Result<Option<(Option<Secret>, String)>, Halt> {
         let mut backend = backend.clone();
         loop {
-            let problem = match self.usable_key(&backend).await {
+            let problem = match self.core.usable_key(&backend).await {
                 Ok(found) => {
+                    self.core.withdraw_auth_reviews(&backend.name).await;
                     self.auth_mended(&backend).await?;
                     return Ok(Some(found));
                 }
@@ -42,39 +45,6 @@ impl Worker {
                 }
             };
         }
-    }
-
-    async fn usable_key(
-        &self,
-        backend: &BackendConfig,
-    ) -> Result<(Option<Secret>, String), String> {
-        if backend.key == KeySource::None {
-            return Ok((None, format!("open:{}", backend.name)));
-        }
-        let refused = self.core.refused(&backend.name);
-        let credentials = &self.core.parts.credentials;
-        let key = match &refused {
-            None => credentials.get(&backend.key).await,
-            Some(_) => credentials.refresh_after_401(&backend.key).await,
-        };
-        let key = key.map_err(|error| error.to_string())?;
-        let fingerprint = credentials.fingerprint(&key);
-        match refused {
-            // Refused before: it must be another key, or be accepted by a free check.
-            Some(old) if old == fingerprint => {
-                let driver = self.core.driver(backend).map_err(|e| e.to_string())?;
-                match driver.check(None, Some(&key)).await {
-                    Ok(_) => self.core.accept(&backend.name),
-                    Err(error) if error.kind == domain::OpErrorKind::Auth => {
-                        return Err(error.message);
-                    }
-                    Err(_) => self.core.accept(&backend.name),
-                }
-            }
-            _ => self.core.accept(&backend.name),
-        }
-        self.core.parts.redactor.add(&key);
-        Ok((Some(key), fingerprint))
     }
 
     /// Remembers that the endpoint refused the backend's key.
@@ -98,7 +68,7 @@ impl Worker {
         let mut changes = self.control.changes();
         let run = self.journal.load().await?;
         if let Some((id, review)) = asks::pending(&run, ReviewKind::Auth)
-            && let ReviewState::Decided(answer) = &review.state
+            && let Some(answer) = review.decision(self.core.now())
         {
             if answer.choice == "end" {
                 return Ok(Some(id));
@@ -110,6 +80,8 @@ impl Worker {
         }
         self.rest().await;
         let recheck = Duration::from_millis(self.core.settings().auth_recheck_ms);
+        let decided = asks::pending(&run, ReviewKind::Auth).and_then(|(_, r)| r.effective_at());
+        let recheck = decided.map_or(recheck, |at| recheck.min(self.core.until(at)));
         tokio::select! {
             _ = tokio::time::timeout(recheck, changes.changed()) => Ok(None),
             () = self.control.stop.cancelled() => Err(Halt::Stopped),
@@ -123,8 +95,8 @@ impl Worker {
         problem: &str,
     ) -> Result<(), Halt> {
         let _one = self.core.asking_auth.lock().await;
-        let subject = format!("auth:{}", backend.name);
-        if self.core.store().has_open_review_about(&subject).await? {
+        let subject = asks::auth_subject(&backend.name);
+        if self.core.store().is_asked_about(&subject).await? {
             return Ok(());
         }
         let run = self.journal.load().await?;
@@ -152,12 +124,12 @@ impl Worker {
             .iter()
             .filter(|(_, r)| r.kind == ReviewKind::Auth)
         {
-            batch.push(match review.state {
-                ReviewState::Open => Event::ReviewWithdrawn {
+            batch.push(match review.decision(self.core.now()) {
+                None => Event::ReviewWithdrawn {
                     review: *id,
                     why: format!("the credential of '{}' works again", backend.name),
                 },
-                ReviewState::Decided(_) => Event::ReviewUsed { review: *id },
+                Some(_) => Event::ReviewUsed { review: *id },
             });
         }
         batch.push(Event::WaitEnded {
@@ -168,5 +140,81 @@ impl Worker {
             control.poke();
         }
         Ok(())
+    }
+}
+
+impl Core {
+    async fn usable_key(
+        &self,
+        backend: &BackendConfig,
+    ) -> Result<(Option<Secret>, String), String> {
+        if backend.key == KeySource::None {
+            return Ok((None, format!("open:{}", backend.name)));
+        }
+        let refused = self.refused(&backend.name);
+        let credentials = &self.parts.credentials;
+        let key = match &refused {
+            None => credentials.get(&backend.key).await,
+            Some(_) => credentials.refresh_after_401(&backend.key).await,
+        };
+        let key = key.map_err(|error| error.to_string())?;
+        let fingerprint = credentials.fingerprint(&key);
+        match refused {
+            // Refused before: it must be another key, or be accepted by a free check.
+            Some(old) if old == fingerprint => {
+                let driver = self.driver(backend).map_err(|e| e.to_string())?;
+                match driver.check(None, Some(&key)).await {
+                    Ok(_) => self.accept(&backend.name),
+                    Err(error) if error.kind == domain::OpErrorKind::Auth => {
+                        return Err(error.message);
+                    }
+                    Err(_) => self.accept(&backend.name),
+                }
+            }
+            _ => self.accept(&backend.name),
+        }
+        self.parts.redactor.add(&key);
+        Ok((Some(key), fingerprint))
+    }
+
+    /// The credential works: whoever was asked about it for a run that nobody works on
+    /// (it was paused meanwhile) needs not be asked any more. A run that somebody works
+    /// on withdraws its own question.
+    pub(crate) async fn withdraw_auth_reviews(&self, backend: &str) {
+        let filter = ReviewFilter {
+            states: vec![ReviewStatus::Open],
+            subject: Some(asks::auth_subject(backend)),
+            ..ReviewFilter::default()
+        };
+        let open = match self.store().reviews(&filter).await {
+            Ok(open) => open,
+            Err(error) => return tracing::warn!(%error, "open reviews could not be read"),
+        };
+        for row in open {
+            let (run, review) = (row.review.run, row.review.id);
+            if self.control(run).is_some() {
+                continue;
+            }
+            let why = format!("the credential of '{backend}' works again");
+            let withdrawn = Batch::of(Event::ReviewWithdrawn { review, why });
+            // Decided or withdrawn by somebody else just now: as good.
+            if let Err(halt) = self.journal(run).append(withdrawn).await {
+                tracing::debug!(%run, %halt, "a question about a credential stays");
+            }
+        }
+    }
+
+    /// After a backend was changed: whether its credential works now is worth knowing
+    /// only if somebody is asked about it.
+    pub(crate) async fn look_at_credential(&self, name: &str) {
+        let asked = self.store().is_asked_about(&asks::auth_subject(name)).await;
+        if !asked.unwrap_or(false) {
+            return;
+        }
+        if let Ok(backend) = self.backend(name).await
+            && self.usable_key(&backend).await.is_ok()
+        {
+            self.withdraw_auth_reviews(name).await;
+        }
     }
 }

@@ -152,7 +152,7 @@ impl Worker {
         stop: Option<String>,
     ) -> Result<(), Halt> {
         let mut batch = Batch::default();
-        let text = batch.blob(self.core.redact(&result.text));
+        let text = batch.blob(self.core.redact(&op.told(&result.text)));
         let full = result.full.map(|full| {
             let text = String::from_utf8_lossy(&full).into_owned();
             batch.blob(self.core.redact(&text))

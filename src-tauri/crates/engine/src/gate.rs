@@ -1,7 +1,7 @@
 //! Passing the credential's gate, and telling it what came back.
 
 use agents::TurnError;
-use domain::{Event, OpErrorKind, Timestamp, WaitCause};
+use domain::{Event, OpErrorKind, Run, Timestamp, Wait, WaitCause};
 use limiter::{Limit, LimitKind, Permit};
 
 use crate::journal::{Batch, Halt};
@@ -17,12 +17,9 @@ pub(crate) enum Passed {
 
 impl Worker {
     /// Waits until the credential's gate lets a call through, showing why and
-    /// until when. `began` is when this call was first wanted.
-    pub(crate) async fn pass_gate(
-        &self,
-        fingerprint: &str,
-        began: Timestamp,
-    ) -> Result<Passed, Halt> {
+    /// until when. The wait is over when the call was answered, not when it is let
+    /// through: one that meets the limit again waits on.
+    pub(crate) async fn pass_gate(&self, fingerprint: &str) -> Result<Passed, Halt> {
         let gate = self.core.parts.limiter.gate(fingerprint);
         let priority = self.journal.load().await?.task.priority;
         loop {
@@ -32,8 +29,7 @@ impl Worker {
                     LimitKind::Offline => WaitCause::Offline,
                     _ => WaitCause::RateLimit,
                 };
-                if let Some(why) = self.too_long(pause, began).await? {
-                    self.limits_over().await?;
+                if let Some(why) = self.too_long(pause).await? {
                     return Ok(Passed::TooLong(why));
                 }
                 self.begin_wait(cause, Some(pause.until), &pause.words())
@@ -50,21 +46,16 @@ impl Worker {
             let Ok(permit) = acquired else {
                 return Err(Halt::Stopped);
             };
-            self.limits_over().await?;
             return Ok(Passed::Yes(permit));
         }
     }
 
     /// Ends the waits that limits and networks caused, also those that an earlier
     /// daemon recorded.
-    async fn limits_over(&self) -> Result<(), Halt> {
+    pub(crate) async fn limits_over(&self) -> Result<(), Halt> {
         let run = self.journal.load().await?;
         let mut batch = Batch::default();
-        for wait in run
-            .waits
-            .iter()
-            .filter(|w| matches!(w.cause, WaitCause::RateLimit | WaitCause::Offline))
-        {
+        for wait in run.waits.iter().filter(|wait| is_limit(wait)) {
             batch.push(Event::WaitEnded { cause: wait.cause });
         }
         if batch.events.is_empty() {
@@ -76,13 +67,10 @@ impl Worker {
 
     /// Whether this pause ends too late: beyond the longest allowed wait, or
     /// long enough that a named fallback should answer instead.
-    async fn too_long(
-        &self,
-        pause: &limiter::Pause,
-        began: Timestamp,
-    ) -> Result<Option<String>, Halt> {
+    async fn too_long(&self, pause: &limiter::Pause) -> Result<Option<String>, Halt> {
         let settings = self.core.settings();
-        let total = pause.until.ms_since(began);
+        let run = self.journal.load().await?;
+        let total = pause.until.ms_since(limited_since(&run, self.core.now()));
         if total > settings.max_wait_ms {
             return Ok(Some(format!(
                 "{}; waiting longer than {} is not allowed (max_wait)",
@@ -90,32 +78,68 @@ impl Worker {
                 hours(settings.max_wait_ms)
             )));
         }
+        let long = total > settings.fallback_after_ms;
+        Ok((long && self.next_fallback(&run).await.0.is_some()).then(|| pause.words()))
+    }
+
+    /// Shows why nothing goes on, unless that is shown already.
+    pub(crate) async fn begin_wait(
+        &self,
+        cause: WaitCause,
+        until: Option<Timestamp>,
+        detail: &str,
+    ) -> Result<(), Halt> {
         let run = self.journal.load().await?;
-        let at = run
-            .task
-            .fallback
+        if run
+            .waits
             .iter()
-            .position(|name| *name == run.backend)
-            .map_or(0, |at| at + 1);
-        if at < run.task.fallback.len() && total > settings.fallback_after_ms {
-            return Ok(Some(pause.words()));
+            .any(|w| w.cause == cause && w.until == until)
+        {
+            return Ok(());
         }
-        Ok(None)
+        self.journal
+            .append(Batch::of(Event::WaitBegan {
+                cause,
+                until,
+                detail: self.core.redact(detail),
+            }))
+            .await
+            .map(|_| ())
+    }
+    pub(crate) async fn sleep(&self, ms: i64) -> Result<(), Halt> {
+        let until = std::time::Duration::from_millis(u64::try_from(ms).unwrap_or_default());
+        tokio::select! {
+            () = tokio::time::sleep(until) => Ok(()),
+            () = self.control.stop.cancelled() => Err(Halt::Stopped),
+        }
     }
 
     /// What came back decides whether the whole credential pauses.
-    pub(crate) fn tell_gate(&self, permit: Permit, error: &TurnError) {
+    /// Whether it was a limit.
+    pub(crate) fn tell_gate(&self, permit: Permit, error: &TurnError) -> bool {
         let kind = match error.kind {
             OpErrorKind::RateLimited => LimitKind::RateLimit,
             OpErrorKind::Overloaded => LimitKind::Overloaded,
             OpErrorKind::Offline => LimitKind::Offline,
-            _ => return drop(permit),
+            _ => return false,
         };
         permit.limited(Limit {
             kind,
             retry_after_ms: error.retry_after_ms,
         });
+        true
     }
+}
+
+fn is_limit(wait: &Wait) -> bool {
+    matches!(wait.cause, WaitCause::RateLimit | WaitCause::Offline)
+}
+
+/// Since when limits keep the run from being answered: what is on record, which a
+/// restart of the daemon does not change. `now` where nothing is.
+fn limited_since(run: &Run, now: Timestamp) -> Timestamp {
+    let waits = run.waits.iter().filter(|wait| is_limit(wait));
+    waits.map(|wait| wait.since).min().unwrap_or(now)
 }
 
 fn hours(ms: i64) -> String {

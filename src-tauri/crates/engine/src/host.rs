@@ -1,14 +1,15 @@
 //! What a driver tells the engine during a turn, journalled as it is told.
 
-use agents::{Delta, Host, HostGone, ObservedCall, Permit};
+use agents::{Delta, Host, HostGone, ObservedCall, Permit, Usage};
 use async_trait::async_trait;
 use domain::{
-    Decision, Digest, Event, Op, OpError, OpErrorKind, OpKind, OpMode, OpOutcome, OpState,
-    ReviewKind, ReviewState, Run, Verdict,
+    Decision, Digest, Event, Op, OpError, OpErrorKind, OpKind, OpMode, OpOutcome, OpState, Phase,
+    ReviewKind, Run, Verdict,
 };
 
 use crate::core::RunDelta;
 use crate::journal::{Batch, Halt};
+use crate::watch::Watch;
 use crate::worker::Worker;
 
 /// One run's ear for its driver.
@@ -21,6 +22,8 @@ pub(crate) struct RunHost<'a> {
     /// Told when an answer begins: others need not wait for its end.
     permit: Option<&'a limiter::Permit>,
     answering: std::sync::atomic::AtomicBool,
+    /// What ends an agent's turn early.
+    watch: Option<&'a Watch>,
 }
 
 impl<'a> RunHost<'a> {
@@ -35,6 +38,22 @@ impl<'a> RunHost<'a> {
             known,
             permit,
             answering: std::sync::atomic::AtomicBool::new(false),
+            watch: None,
+        }
+    }
+
+    /// The same, for a turn under watch.
+    pub(crate) fn watched(self, watch: &'a Watch) -> Self {
+        Self {
+            watch: Some(watch),
+            ..self
+        }
+    }
+
+    async fn mind_budget(&self) -> Result<(), HostGone> {
+        match self.watch {
+            Some(watch) => self.worker.mind_budget_in_turn(watch).await.map_err(gone),
+            None => Ok(()),
         }
     }
 
@@ -87,9 +106,11 @@ impl<'a> RunHost<'a> {
             intended_at: self.worker.core.now(),
             started_at: None,
             plan: None,
+            edit: None,
+            note: None,
         };
         let decision = ask.cloned().unwrap_or_else(crate::policy::agents_own_rules);
-        batch.push(crate::ops::intended(&op, decision, None));
+        batch.push(crate::intent::intended(&op, decision, None));
         self.request_review(&run, &op, call, ask, &mut batch);
         let run = self.worker.journal.append(batch).await?;
         Ok(run.open_ops.get(&op.id).cloned())
@@ -132,6 +153,8 @@ impl<'a> RunHost<'a> {
                 return Ok(Permit::Deny("the call was withdrawn".to_owned()));
             };
             let Some(review) = run.review_of(op.id) else {
+                // Not begun yet, or its approval was on the way when an earlier daemon died.
+                let permit = self.permit_for(op).await?;
                 if op.state == OpState::Intended {
                     let started = Event::OpStarted {
                         op: op.id,
@@ -140,21 +163,33 @@ impl<'a> RunHost<'a> {
                     };
                     self.worker.journal.append(Batch::of(started)).await?;
                 }
-                return Ok(Permit::Allow);
+                return Ok(permit);
             };
-            let ReviewState::Decided(answer) = &review.state else {
-                self.worker.wait_for_change(&mut changes).await?;
+            let Some(answer) = review.decision(self.worker.core.now()) else {
+                if self
+                    .worker
+                    .await_decision(&mut changes, review)
+                    .await
+                    .is_err()
+                {
+                    self.until_the_turn_ends().await;
+                }
                 continue;
             };
+            if self.worker.check_stop().is_err() {
+                self.until_the_turn_ends().await;
+            }
             let mut batch = Batch::of(Event::ReviewUsed { review: review.id });
+            faults::crash_point("engine.before_permit");
             if answer.choice == "approve" {
+                let permit = self.permit_for(&op.clone().decided(answer)).await?;
                 batch.push(Event::OpStarted {
                     op: op.id,
                     keeper: None,
                     plan: None,
                 });
                 self.worker.journal.append(batch).await?;
-                return Ok(Permit::Allow);
+                return Ok(permit);
             }
             let reason = answer
                 .note
@@ -176,6 +211,20 @@ impl<'a> RunHost<'a> {
         }
     }
 
+    /// The run is to stop: the driver ends the turn itself, where nothing of it is under
+    /// way. Until then there is no answer to its question.
+    async fn until_the_turn_ends(&self) {
+        std::future::pending().await
+    }
+
+    /// Leave to make the call, with a person's arguments where they were changed.
+    async fn permit_for(&self, op: &Op) -> Result<Permit, Halt> {
+        Ok(match &op.edit {
+            None => Permit::Allow,
+            Some(edit) => Permit::AllowEdited(self.worker.journal.text(&edit.args).await?),
+        })
+    }
+
     async fn end(&self, call_id: &str, outcome: OpOutcome, text: &str) -> Result<(), Halt> {
         let run = self.worker.journal.load().await?;
         let Some(op) = open_call(&run, call_id) else {
@@ -188,7 +237,9 @@ impl<'a> RunHost<'a> {
                 why: "the call is over".to_owned(),
             });
         }
-        if op.state == OpState::Intended {
+        // A paused run begins nothing any more; what ended meanwhile is recorded all the same.
+        let works = matches!(run.phase, Phase::Active | Phase::Verifying);
+        if op.state == OpState::Intended && works {
             batch.push(Event::OpStarted {
                 op: op.id,
                 keeper: None,
@@ -215,7 +266,7 @@ fn open_call<'r>(run: &'r Run, call_id: &str) -> Option<&'r Op> {
         .find(|op| op.call_id.as_deref() == Some(call_id))
 }
 
-fn pretty(json: &str) -> String {
+pub(crate) fn pretty(json: &str) -> String {
     serde_json::from_str::<serde_json::Value>(json)
         .and_then(|value| serde_json::to_string_pretty(&value))
         .unwrap_or_else(|_| json.to_owned())
@@ -272,7 +323,8 @@ impl Host for RunHost<'_> {
     }
 
     async fn call_started(&self, call: ObservedCall) -> Result<(), HostGone> {
-        self.op_for(&call, None).await.map(|_| ()).map_err(gone)
+        self.op_for(&call, None).await.map_err(gone)?;
+        self.mind_budget().await
     }
 
     async fn call_ended(
@@ -284,7 +336,15 @@ impl Host for RunHost<'_> {
         self.end(call_id, outcome, result).await.map_err(gone)
     }
 
+    async fn used(&self, so_far: &Usage) -> Result<(), HostGone> {
+        if let Some(watch) = self.watch {
+            watch.note(so_far);
+        }
+        self.mind_budget().await
+    }
+
     async fn permit(&self, call: ObservedCall) -> Result<Permit, HostGone> {
+        self.mind_budget().await?;
         self.ask(&call).await.map_err(gone)
     }
 

@@ -1,8 +1,13 @@
 //! A run's own view of the store: events go in, the fold comes back.
 
+use std::ops::Range;
+
+use agents::ChatMessage;
 use bytes::Bytes;
-use domain::{BlobRef, Event, Message, OpId, OpKind, Run, RunId};
+use domain::{BlobRef, Event, OpId, OpKind, Run, RunId};
 use store::{AppendError, OpRow, Store, WriteError};
+
+use crate::conversation::chat_message;
 
 /// Why a worker stops what it is doing.
 #[derive(Debug, thiserror::Error)]
@@ -105,9 +110,15 @@ impl Journal {
             .ok_or_else(|| Halt::Store(format!("run {} is not in the journal", self.run)))
     }
 
-    /// The conversation's messages from the `from`-th (0-based) on.
-    pub(crate) async fn messages(&self, from: u32) -> Result<Vec<Message>, Halt> {
-        Ok(self.store.messages(self.run, from).await?)
+    /// The conversation's messages of these numbers (from 0), with their texts.
+    pub(crate) async fn messages(&self, numbers: Range<u32>) -> Result<Vec<ChatMessage>, Halt> {
+        let messages = self.store.messages_in(self.run, numbers).await?;
+        let names: Vec<BlobRef> = messages.iter().map(|m| m.text.clone()).collect();
+        let texts = self.store.blobs(&names).await?;
+        let with_text = messages.iter().zip(texts).map(|(message, text)| {
+            chat_message(message, String::from_utf8_lossy(&text).into_owned())
+        });
+        Ok(with_text.collect())
     }
 
     /// The newest tool calls, oldest first.

@@ -22,6 +22,35 @@ impl Core {
         self.tasks.spawn(remove(dir));
     }
 
+    /// Removes the folders of a run's keepers whose operations are over, however they
+    /// ended: commands that were killed or lost, agents' turns that failed.
+    pub(crate) async fn collect_keepers_of(self: &Arc<Self>, run: RunId) {
+        let Ok(Some(now)) = self.store().load(run).await else {
+            return;
+        };
+        let needed: HashSet<String> = now.open_ops.values().map(keeper_dir_name).collect();
+        for (name, dir) in self.keepers().await {
+            if run_of_keeper(&name) == Some(run) && !needed.contains(&name) {
+                self.tasks.spawn(remove(dir));
+            }
+        }
+    }
+
+    /// All keepers' folders, by name.
+    async fn keepers(&self) -> Vec<(String, PathBuf)> {
+        let root = self.parts.home.join("keepers");
+        let found = tokio::task::spawn_blocking(move || keeper::keepers(&root)).await;
+        let named = |dir: PathBuf| {
+            let name = dir.file_name()?.to_string_lossy().into_owned();
+            Some((name, dir))
+        };
+        found
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(named)
+            .collect()
+    }
+
     /// Removes the folders of all keepers that no open operation names: what a
     /// crash left between an outcome's record and the folder's removal.
     pub(crate) async fn collect_leftovers(self: &Arc<Self>) -> Result<(), store::ReadError> {
@@ -31,13 +60,8 @@ impl Core {
                 needed.extend(run.open_ops.values().map(keeper_dir_name));
             }
         }
-        let root = self.parts.home.join("keepers");
-        let found = tokio::task::spawn_blocking(move || keeper::keepers(&root)).await;
-        for dir in found.unwrap_or_default() {
-            let name = dir
-                .file_name()
-                .map(|name| name.to_string_lossy().into_owned());
-            if let Some(name) = name.filter(|name| !needed.contains(name)) {
+        for (name, dir) in self.keepers().await {
+            if !needed.contains(&name) {
                 self.tasks.spawn(self.clone().end_leftover(name, dir));
             }
         }

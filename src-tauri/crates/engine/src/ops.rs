@@ -2,8 +2,8 @@
 
 use agents::tools::Tool;
 use domain::{
-    Answer, BlobRef, Event, Op, OpClass, OpError, OpErrorKind, OpId, OpKind, OpMode, OpOutcome,
-    OpState, Review, ReviewId, ReviewKind, ReviewState, Run, Settlement,
+    Answer, BlobRef, Charge, Event, Op, OpError, OpErrorKind, OpId, OpKind, OpMode, OpOutcome,
+    OpState, Review, ReviewId, ReviewKind, Run, Settlement,
 };
 use futures_util::future::join_all;
 use tokio_util::sync::CancellationToken;
@@ -15,6 +15,11 @@ use crate::worker::Worker;
 /// result all the same: a conversation with a call that nothing answers is refused
 /// by the provider when the run is resumed.
 pub(crate) fn cancel(op: &Op, batch: &mut Batch) {
+    cancel_charged(op, None, batch);
+}
+
+/// The same, with what it may have cost.
+pub(crate) fn cancel_charged(op: &Op, charge: Option<Box<Charge>>, batch: &mut Batch) {
     let result = op.call_id.is_some().then(|| {
         batch.blob("The run ended before this call did; whether it happened is not known.")
     });
@@ -27,12 +32,12 @@ pub(crate) fn cancel(op: &Op, batch: &mut Batch) {
         op: op.id,
         error,
         result,
-        charge: None,
+        charge,
     });
 }
 
 /// A call of an agent that ended without saying what became of it.
-pub(crate) fn lost_with_agent(op: OpId, message: &str) -> Event {
+pub(crate) fn lost_with_agent(op: OpId, message: &str, charge: Option<Box<Charge>>) -> Event {
     let error = OpError {
         kind: OpErrorKind::Agent,
         message: message.to_owned(),
@@ -42,7 +47,7 @@ pub(crate) fn lost_with_agent(op: OpId, message: &str) -> Event {
         op,
         error,
         result: None,
-        charge: None,
+        charge,
     }
 }
 
@@ -114,12 +119,12 @@ impl Worker {
                 return Ok(());
             };
             match (op.state, run.review_of(id)) {
-                (_, Some(review)) => match &review.state {
-                    ReviewState::Open => tokio::select! {
-                        changed = self.wait_for_change(&mut changes) => changed?,
+                (_, Some(review)) => match review.decision(self.core.now()) {
+                    None => tokio::select! {
+                        changed = self.await_decision(&mut changes, review) => changed?,
                         () = again.cancelled() => return Ok(()),
                     },
-                    ReviewState::Decided(answer) => {
+                    Some(answer) => {
                         self.act_on(&run, op, review.id, review.kind, answer)
                             .await?
                     }
@@ -160,6 +165,21 @@ impl Worker {
         }
     }
 
+    /// The same, and no longer than until the review's decision takes effect.
+    pub(crate) async fn await_decision(
+        &self,
+        changes: &mut tokio::sync::watch::Receiver<u64>,
+        review: &Review,
+    ) -> Result<(), Halt> {
+        let Some(at) = review.effective_at() else {
+            return self.wait_for_change(changes).await;
+        };
+        tokio::select! {
+            changed = self.wait_for_change(changes) => changed,
+            () = tokio::time::sleep(self.core.until(at)) => Ok(()),
+        }
+    }
+
     /// Does what a person decided about an operation. The decision is used up
     /// in the same transaction that begins or ends the operation.
     async fn act_on(
@@ -186,7 +206,8 @@ impl Worker {
                 self.check_stop()?;
                 // Only takes the decision off the operation; `execute` begins it in
                 // the very batch that uses the decision up.
-                self.execute_decided(run, op, used).await?;
+                let op = op.clone().decided(answer);
+                self.execute_decided(run, &op, used).await?;
             }
             _ => {
                 self.journal.append(rejected(op, used, answer)).await?;
@@ -199,6 +220,11 @@ impl Worker {
     /// The tool a native call names, with its arguments.
     pub(crate) async fn tool_of(&self, op: &Op) -> Result<Result<Tool, String>, Halt> {
         let input = self.journal.text(&op.args).await?;
+        if domain::Digest::of(&op.name, input.as_bytes()) != op.digest {
+            return Ok(Err(
+                "the arguments on record are not those that were decided on".to_owned(),
+            ));
+        }
         Ok(Tool::parse(&op.name, &input).map_err(|e| e.to_string()))
     }
 }
@@ -232,11 +258,11 @@ fn settled_by_person(run: &Run, op: &Op, used: Event, choice: &str, answer: &Ans
     let settlement = match choice {
         "again" if native => Settlement::Again,
         "happened" => Settlement::Happened {
-            result: batch.blob(text),
+            result: batch.blob(op.told(&text)),
             evidence: format!("{} says so", answer.by),
         },
         _ => Settlement::Skipped {
-            result: batch.blob(text),
+            result: batch.blob(op.told(&text)),
         },
     };
     batch.push(Event::OpSettled {
@@ -307,151 +333,5 @@ pub(crate) fn finished(op: OpId, outcome: OpOutcome, result: BlobRef, summary: S
         summary,
         charge: None,
         stop: None,
-    }
-}
-
-/// What is recorded of a tool call the model asks for.
-pub(crate) struct Intent {
-    pub(crate) event: Event,
-    pub(crate) after: Vec<Event>,
-}
-
-/// Everything an intent says besides the call itself.
-pub(crate) struct IntentOf<'a> {
-    pub(crate) run: &'a Run,
-    pub(crate) op: OpId,
-    pub(crate) step: u32,
-    pub(crate) call: &'a agents::ToolCall,
-    pub(crate) args: BlobRef,
-    pub(crate) now: domain::Timestamp,
-    /// Times in a row the same call was made before.
-    pub(crate) repeats: usize,
-    pub(crate) loop_limit: usize,
-}
-
-impl IntentOf<'_> {
-    /// The intent, and the review or refusal that belongs to it.
-    pub(crate) fn build(self, batch: &mut Batch) -> Intent {
-        let parsed = Tool::parse(&self.call.name, &self.call.input);
-        let (class, summary, decision) = match &parsed {
-            Ok(tool) => (
-                tool.class(),
-                tool.summary(),
-                crate::policy::decide(self.run.task.policy, tool, self.run.task.verify.as_deref()),
-            ),
-            Err(_) => (
-                OpClass::Pure,
-                self.call.name.clone(),
-                crate::policy::malformed(),
-            ),
-        };
-        let digest = domain::Digest::of(&self.call.name, self.call.input.as_bytes());
-        let op = Op {
-            id: self.op,
-            step: self.step,
-            kind: OpKind::Tool,
-            name: self.call.name.clone(),
-            class,
-            mode: OpMode::Gated,
-            state: OpState::Intended,
-            call_id: Some(self.call.call_id.clone()),
-            args: self.args.clone(),
-            digest,
-            summary,
-            reserve: domain::NanoUsd::ZERO,
-            review: None,
-            keeper: None,
-            tries: 0,
-            intended_at: self.now,
-            started_at: None,
-            plan: None,
-        };
-        let after = match parsed {
-            Err(error) => {
-                let result = batch.blob(error.to_string());
-                let error = OpError {
-                    kind: OpErrorKind::Tool,
-                    message: error.to_string(),
-                    retry_at: None,
-                };
-                vec![Event::OpFailed {
-                    op: op.id,
-                    error,
-                    result: Some(result),
-                    charge: None,
-                }]
-            }
-            Ok(tool) => self
-                .review(&op, &tool, &decision)
-                .map(|review| Event::ReviewRequested {
-                    review: Box::new(review),
-                })
-                .into_iter()
-                .collect(),
-        };
-        Intent {
-            event: intended(&op, decision, None),
-            after,
-        }
-    }
-
-    fn review(&self, op: &Op, tool: &Tool, decision: &domain::Decision) -> Option<Review> {
-        match tool {
-            Tool::AskUser { question, choices } => {
-                return Some(crate::asks::question(
-                    self.run, op, question, choices, self.now,
-                ));
-            }
-            Tool::FlagUncertain { what, why } => {
-                return Some(crate::asks::doubt(self.run, op, what, why, self.now));
-            }
-            _ => {}
-        }
-        if self.repeats + 1 >= self.loop_limit {
-            return Some(crate::asks::looping(
-                self.run,
-                op,
-                self.repeats + 1,
-                self.now,
-            ));
-        }
-        if decision.verdict != domain::Verdict::Review {
-            return None;
-        }
-        let kind = match tool {
-            Tool::Shell { .. } => ReviewKind::ToolCall,
-            _ => ReviewKind::SensitiveChange,
-        };
-        Some(crate::asks::tool_call(
-            self.run,
-            op,
-            &decision.rule,
-            tool.detail(),
-            kind,
-            self.now,
-        ))
-    }
-}
-
-/// The event that records an operation's intent.
-pub(crate) fn intended(
-    op: &Op,
-    decision: domain::Decision,
-    request: Option<domain::Request>,
-) -> Event {
-    Event::OpIntended {
-        op: op.id,
-        step: op.step,
-        op_kind: op.kind,
-        name: op.name.clone(),
-        class: op.class,
-        mode: op.mode,
-        call_id: op.call_id.clone(),
-        args: op.args.clone(),
-        digest: op.digest.clone(),
-        summary: op.summary.clone(),
-        decision,
-        reserve: op.reserve,
-        request,
     }
 }

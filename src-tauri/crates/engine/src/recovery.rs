@@ -249,10 +249,12 @@ impl Core {
         match (op.kind, op.class) {
             (OpKind::Tool, _) if never_allowed && !run.task.kind.is_native() => {
                 let words = "the agent was lost before it began this";
-                batch.push(crate::ops::lost_with_agent(op.id, words));
+                batch.push(crate::ops::lost_with_agent(op.id, words, None));
             }
             (OpKind::Model, _) | (_, OpClass::Pure) if !run.task.kind.is_native() => {
-                batch.push(crate::ops::lost_with_agent(op.id, &self.redact(evidence)));
+                let charge = self.charge_of_lost_turn(run, op).await;
+                let words = self.redact(evidence);
+                batch.push(crate::ops::lost_with_agent(op.id, &words, charge));
             }
             (kind, OpClass::Pure) => {
                 let model = run
@@ -291,9 +293,9 @@ impl Core {
         };
         match world {
             Some(World::After) => {
-                let result = batch.blob(
+                let result = batch.blob(op.told(
                     "Done (Longhaul was interrupted here, and the file shows that it happened).",
-                );
+                ));
                 let evidence = "the file has the content it was to get".to_owned();
                 let settlement = Settlement::Happened { result, evidence };
                 batch.push(Event::OpSettled {

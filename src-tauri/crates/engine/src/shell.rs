@@ -134,16 +134,18 @@ impl Worker {
 
     pub(crate) async fn wait_for(&self, keeper: &Keeper) -> Waited {
         tokio::select! {
+            biased;
             exit = keeper.wait() => match exit {
                 Ok(exit) => Waited::Exited(exit),
                 Err(evidence) => Waited::Lost(crate::recovery::lost_words(&evidence)),
             },
+            // A daemon that leaves is in a hurry at the end; commands are not to pay for it.
+            () = self.control.detach.cancelled() => Waited::Left,
             () = self.control.kill.cancelled() => {
                 let _ = keeper.kill_tree().await;
                 let _ = keeper.wait().await;
                 Waited::Killed
             }
-            () = self.control.detach.cancelled() => Waited::Left,
         }
     }
 

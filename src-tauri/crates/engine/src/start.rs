@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use domain::{
-    BlobRef, Budget, Event, FailCause, Preset, QueueReason, ReviewKind, ReviewState, Run, RunId,
-    Task, WaitCause, WorkspaceMode,
+    BlobRef, Budget, Event, FailCause, Preset, QueueReason, ReviewKind, Run, RunId, Task,
+    WaitCause, WorkspaceMode,
 };
 
 use crate::asks;
@@ -304,7 +304,7 @@ impl Worker {
         let run = self.journal.load().await?;
         let mut batch = Batch::default();
         if let Some((review, asked)) = asks::pending(&run, ReviewKind::Dependency)
-            && asked.is_open()
+            && asked.decision(self.core.now()).is_none()
         {
             batch.push(Event::ReviewWithdrawn {
                 review,
@@ -325,7 +325,8 @@ impl Worker {
     /// *Start anyway* is used up by the start itself: until there is a slot the run may
     /// be paused, or Longhaul stopped, and nobody should be asked again.
     pub(crate) fn dependency_decision(&self, run: &Run) -> Batch {
-        let decided = asks::pending(run, ReviewKind::Dependency).filter(|(_, r)| !r.is_open());
+        let holds = |review: &domain::Review| review.decision(self.core.now()).is_some();
+        let decided = asks::pending(run, ReviewKind::Dependency).filter(|(_, r)| holds(r));
         let used = decided.map(|(review, _)| Event::ReviewUsed { review });
         Batch {
             events: used.into_iter().collect(),
@@ -354,9 +355,9 @@ impl Worker {
                     .await?;
                 continue;
             };
-            let ReviewState::Decided(answer) = &review.state else {
+            let Some(answer) = review.decision(self.core.now()) else {
                 tokio::select! {
-                    changed = self.wait_for_change(&mut changes) => changed?,
+                    changed = self.await_decision(&mut changes, review) => changed?,
                     changed = grown.changed() => changed.map_err(|_| Halt::Stopped)?,
                 }
                 continue;

@@ -2,9 +2,9 @@
 
 use domain::{
     Event, FailCause, MessageOrigin, Op, OpClass, OpKind, OpMode, OpOutcome, OpState, Phase,
-    ReviewId, ReviewKind, ReviewState, Run,
+    Review, ReviewId, ReviewKind, Run,
 };
-use keeper::Adoption;
+use keeper::{Adoption, SpawnError};
 
 use crate::asks;
 use crate::journal::{Batch, Halt};
@@ -15,7 +15,13 @@ use crate::worker::{Worker, close_reviews};
 enum Verdict {
     Passed,
     Failed(String),
+    /// It never came to an end.
+    Lost(String),
 }
+
+/// How often a verify command is begun whose keeper dies before it ends. A command
+/// that takes its keeper with it (too much memory) would go on doing so for ever.
+const BEGUN_AT_MOST: u32 = 3;
 
 impl Worker {
     /// The agent says it is done: verify, then complete, or let it go on.
@@ -23,9 +29,9 @@ impl Worker {
         let Some(command) = run.task.verify.clone() else {
             return self.complete(run, None).await;
         };
-        if let Some((id, review)) = asks::pending(&run, ReviewKind::VerifyFailed) {
-            let state = review.state.clone();
-            return self.act_on_verify_review(run, id, state).await;
+        if let Some((_, review)) = asks::pending(&run, ReviewKind::VerifyFailed) {
+            let review = review.clone();
+            return self.act_on_verify_review(run, review).await;
         }
         let (run, verdict) = {
             let _busy = self.busy().await?;
@@ -33,7 +39,13 @@ impl Worker {
         };
         match verdict {
             Verdict::Passed => self.complete(run, None).await,
-            Verdict::Failed(output) => self.after_failed_verify(run, &command, output).await,
+            Verdict::Failed(output) if run.verify_failures < self.core.settings().verify_tries => {
+                self.send_back(&command, &output, vec![failed_verify()])
+                    .await
+            }
+            Verdict::Failed(output) | Verdict::Lost(output) => {
+                self.ask_about_verify(run, &command, &output).await
+            }
         }
     }
 
@@ -63,7 +75,7 @@ impl Worker {
             Some(op) => op,
             None => {
                 let op = self.new_verify_op(&run, command, &mut batch);
-                batch.push(crate::ops::intended(
+                batch.push(crate::intent::intended(
                     &op,
                     crate::policy::users_own_command(),
                     None,
@@ -76,14 +88,12 @@ impl Worker {
         }
         let op = run.open_ops.get(&op.id).cloned().unwrap_or(op);
         let verdict = self.run_verify(&run, &op, command).await?;
-        let passed = match verdict {
-            Verdict::Passed => OpOutcome::Ok,
-            Verdict::Failed(_) => OpOutcome::Error,
-        };
-        let run = self
-            .journal
-            .append(Batch::of(Event::VerifyEnded { passed }))
-            .await?;
+        if matches!(verdict, Verdict::Passed) {
+            let ended = Event::VerifyEnded {
+                passed: OpOutcome::Ok,
+            };
+            run = self.journal.append(Batch::of(ended)).await?;
+        }
         Ok((run, verdict))
     }
 
@@ -108,6 +118,8 @@ impl Worker {
             intended_at: self.core.now(),
             started_at: None,
             plan: None,
+            edit: None,
+            note: None,
         }
     }
 
@@ -118,6 +130,15 @@ impl Worker {
         };
         let (name, waited) = match adopted {
             Some(waited) => (keeper_dir_name(op), waited),
+            None if op.tries >= BEGUN_AT_MOST => {
+                let words = format!(
+                    "the verify command was begun {} times and never came to an end: each time its keeper was lost",
+                    op.tries
+                );
+                self.finish(op, agents::tools::ToolResult::error(words.clone()))
+                    .await?;
+                return Ok(Verdict::Lost(words));
+            }
             None => {
                 if op.state == OpState::Started {
                     // Its keeper is gone: a verify command is simply run again.
@@ -147,6 +168,10 @@ impl Worker {
                 );
                 let keeper = match self.start_command(&name, &spec).await {
                     Ok(keeper) => keeper,
+                    // It may have begun: no failure of the command's own.
+                    Err(SpawnError::Lost(evidence)) => {
+                        return Err(Halt::Superseded(crate::recovery::lost_words(&evidence)));
+                    }
                     Err(error) => {
                         let why = agents::tools::ToolResult::error(error.to_string());
                         return self.end_verify(op, why).await;
@@ -188,53 +213,32 @@ impl Worker {
         Ok(verdict)
     }
 
-    async fn after_failed_verify(
-        &self,
-        run: Run,
-        command: &str,
-        output: String,
-    ) -> Result<Run, Halt> {
-        if run.verify_failures <= self.core.settings().verify_tries {
-            return self.send_back(command, &output, Vec::new()).await;
-        }
-        let review = asks::verify_failed(&run, command, &output, self.core.now());
-        let run = self
-            .journal
-            .append(Batch::of(Event::ReviewRequested {
-                review: Box::new(review),
-            }))
-            .await?;
-        match asks::pending(&run, ReviewKind::VerifyFailed)
-            .map(|(id, review)| (id, review.state.clone()))
-        {
-            Some((id, state)) => self.act_on_verify_review(run, id, state).await,
-            None => Ok(run),
-        }
+    /// The failure and the question about it are one commit: a crash between them would
+    /// count it a second time.
+    async fn ask_about_verify(&self, run: Run, command: &str, output: &str) -> Result<Run, Halt> {
+        let review = asks::verify_failed(&run, command, output, self.core.now());
+        let mut batch = Batch::of(failed_verify());
+        batch.push(Event::ReviewRequested {
+            review: Box::new(review),
+        });
+        self.journal.append(batch).await
     }
 
-    async fn act_on_verify_review(
-        &self,
-        run: Run,
-        id: domain::ReviewId,
-        state: ReviewState,
-    ) -> Result<Run, Halt> {
-        let ReviewState::Decided(answer) = state else {
+    async fn act_on_verify_review(&self, run: Run, review: Review) -> Result<Run, Halt> {
+        let Some(answer) = review.decision(self.core.now()).cloned() else {
             let mut changes = self.control.changes();
             let now = self.journal.load().await?;
             if now.head == run.head {
-                self.wait_for_change(&mut changes).await?;
+                self.await_decision(&mut changes, &review).await?;
             }
             return self.journal.load().await;
         };
+        let id = review.id;
         self.enter().await?;
         match answer.choice.as_str() {
             "accept" => self.complete(run, Some(id)).await,
             "again" => {
-                let detail = run
-                    .reviews
-                    .get(&id)
-                    .map(|r| r.detail.clone())
-                    .unwrap_or_default();
+                let detail = review.detail;
                 let command = run.task.verify.clone().unwrap_or_default();
                 let note = answer
                     .note
@@ -250,7 +254,7 @@ impl Worker {
         }
     }
 
-    /// The agent is told what the verify command said.
+    /// The agent is told what the verify command said, in one commit with what comes first.
     async fn send_back(&self, command: &str, output: &str, first: Vec<Event>) -> Result<Run, Halt> {
         let mut batch = Batch {
             events: first,
@@ -265,5 +269,11 @@ impl Worker {
             text,
         });
         self.journal.append(batch).await
+    }
+}
+
+fn failed_verify() -> Event {
+    Event::VerifyEnded {
+        passed: OpOutcome::Error,
     }
 }

@@ -64,6 +64,11 @@ impl Worker {
 
     /// Works until the run comes to rest or is to stop.
     pub(crate) async fn drive(self) {
+        self.work_on().await;
+        self.core.collect_keepers_of(self.id).await;
+    }
+
+    async fn work_on(&self) {
         let mut superseded = 0;
         loop {
             let head = self
@@ -129,10 +134,14 @@ impl Worker {
             run = self.settle_open_ops(run).await?;
             run = self.take_checkpoint(run).await?;
             run = self.yield_if_due(run).await?;
-            run = self.mind_budget(run).await?;
+            // A turn that goes on is watched as it goes; nobody should wait for a person first.
+            if !self.agent_is_alive(&run) {
+                run = self.mind_budget(run).await?;
+            }
             let (done, unheard) = {
                 let mut conversation = self.conversation.lock().await;
                 conversation.catch_up(&self.journal, &run).await?;
+                conversation.reach(&self.journal, run.heard).await?;
                 let done = conversation.model_spoke_last() && !has_open_call(&run);
                 (done, conversation.unheard(run.heard))
             };
@@ -338,7 +347,7 @@ impl Worker {
     pub(crate) async fn last_words(&self, run: &Run) -> Result<Option<String>, Halt> {
         let mut conversation = self.conversation.lock().await;
         conversation.catch_up(&self.journal, run).await?;
-        Ok(conversation.last_model_text())
+        conversation.last_model_text(&self.journal).await
     }
 }
 

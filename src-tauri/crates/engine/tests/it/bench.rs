@@ -2,10 +2,12 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use domain::{Budget, Clock, InterruptCause, Preset, Run, RunId, Timestamp};
 use engine::{BackendConfig, Engine, NewRun, Parts, Settings};
+use pricing::PriceBook;
 use secrets::{Credentials, KeySource, Keychain, Redactor};
 use store::{Store, StoreConfig};
 use testkit::SampleProject;
@@ -25,11 +27,34 @@ impl Clock for SystemClock {
     }
 }
 
+/// A clock that stands still until it is moved.
+#[derive(Clone)]
+pub(crate) struct HandClock(Arc<AtomicI64>);
+
+impl HandClock {
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(AtomicI64::new(SystemClock.now().0)))
+    }
+
+    pub(crate) fn advance(&self, ms: i64) {
+        self.0.fetch_add(ms, Ordering::SeqCst);
+    }
+}
+
+impl Clock for HandClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.0.load(Ordering::SeqCst))
+    }
+}
+
 pub(crate) struct Bench {
     pub(crate) folder: tempfile::TempDir,
     pub(crate) server: ModelServer,
     pub(crate) store: Store,
     pub(crate) engine: Engine,
+    clock: Arc<dyn Clock>,
+    settings: Settings,
+    prices: PriceBook,
 }
 
 /// Quick retries: tests do not wait for quarter minutes.
@@ -48,10 +73,21 @@ impl Bench {
     }
 
     pub(crate) async fn with(settings: Settings) -> Self {
+        Self::on(settings, Arc::new(SystemClock)).await
+    }
+
+    pub(crate) async fn on(settings: Settings, clock: Arc<dyn Clock>) -> Self {
+        Self::priced(settings, clock, PriceBook::bundled()).await
+    }
+
+    pub(crate) async fn priced(
+        settings: Settings,
+        clock: Arc<dyn Clock>,
+        prices: PriceBook,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let server = ModelServer::start().await.unwrap();
         server.set_valid_key(Some(KEY));
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let home = folder.path().join("home");
         std::fs::create_dir_all(&home).unwrap();
         let store = Store::open(StoreConfig {
@@ -60,7 +96,14 @@ impl Bench {
         })
         .await
         .unwrap();
-        let engine = Engine::new(parts(&home, folder.path(), clock, store.clone(), settings));
+        let engine = Engine::new(parts(
+            &home,
+            folder.path(),
+            clock.clone(),
+            store.clone(),
+            settings.clone(),
+            prices.clone(),
+        ));
         engine
             .recover(None, InterruptCause::DaemonDied)
             .await
@@ -70,6 +113,9 @@ impl Bench {
             server,
             store,
             engine,
+            clock,
+            settings,
+            prices,
         };
         bench
             .add_backend(
@@ -83,7 +129,7 @@ impl Bench {
     }
 
     pub(crate) async fn add_backend(&self, name: &str, key: KeySource) {
-        let config = BackendConfig {
+        self.put_backend(BackendConfig {
             name: name.to_owned(),
             kind: domain::BackendKind::Anthropic,
             base_url: Some(self.server.url()),
@@ -91,9 +137,53 @@ impl Bench {
             command: None,
             free: false,
             key,
-        };
-        let value = serde_json::to_value(config).unwrap();
-        self.store.put_backend(name, value).await.unwrap();
+        })
+        .await;
+    }
+
+    /// A backend `agent`: the scripted Claude Code.
+    pub(crate) async fn add_agent(&self) {
+        let program = testkit::testkit_binary("scripted-agent").unwrap();
+        self.put_backend(BackendConfig {
+            name: "agent".to_owned(),
+            kind: domain::BackendKind::ClaudeCode,
+            base_url: None,
+            model: Some("claude-opus-5-5".to_owned()),
+            command: Some(program.display().to_string()),
+            free: false,
+            key: KeySource::None,
+        })
+        .await;
+    }
+
+    async fn put_backend(&self, config: BackendConfig) {
+        let value = serde_json::to_value(&config).unwrap();
+        self.store.put_backend(&config.name, value).await.unwrap();
+    }
+
+    /// The folders of keepers there are.
+    pub(crate) fn keepers(&self) -> usize {
+        let folders = std::fs::read_dir(self.folder.path().join("home/keepers"));
+        folders.map_or(0, Iterator::count)
+    }
+
+    /// Lets the engine go and gives what it left to another one, as a daemon that is
+    /// stopped and started again does. `meanwhile` happens between the two.
+    pub(crate) async fn restart(&mut self, meanwhile: impl FnOnce()) {
+        self.engine.leave(DEADLINE).await;
+        meanwhile();
+        self.engine = Engine::new(parts(
+            &self.folder.path().join("home"),
+            self.folder.path(),
+            self.clock.clone(),
+            self.store.clone(),
+            self.settings.clone(),
+            self.prices.clone(),
+        ));
+        self.engine
+            .recover(None, InterruptCause::Shutdown)
+            .await
+            .unwrap();
     }
 
     pub(crate) fn project(&self) -> SampleProject {
@@ -160,6 +250,7 @@ fn parts(
     clock: Arc<dyn Clock>,
     store: Store,
     settings: Settings,
+    prices: PriceBook,
 ) -> Parts {
     let home_id = store.store_id().to_string();
     let read_env: secrets::ReadEnv = Arc::new(|var| (var == "KEY").then(|| KEY.to_owned()));
@@ -177,11 +268,14 @@ fn parts(
         home: home.to_owned(),
         runtime_dir,
         longhaul: keeper_program(),
-        base_env: vec![("PATH".to_owned(), "/usr/local/bin:/usr/bin:/bin".to_owned())],
+        base_env: vec![
+            ("PATH".to_owned(), "/usr/local/bin:/usr/bin:/bin".to_owned()),
+            ("HOME".to_owned(), folder.display().to_string()),
+        ],
         limiter: limiter::Limiter::new(clock, limiter::Settings::default()),
         credentials: Credentials::new(&home_id, Keychain::new(&home_id), read_env),
         redactor: Redactor::new(),
-        prices: pricing::PriceBook::bundled(),
+        prices,
         http: agents::anthropic::Http::new().unwrap(),
     }
 }

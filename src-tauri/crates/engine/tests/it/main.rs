@@ -3,6 +3,12 @@
 // A test is its own composition root, and stops where it is surprised.
 #![allow(clippy::disallowed_methods, clippy::unwrap_used)]
 
+mod agent;
 mod bench;
+mod edits;
+mod ends;
+mod grace;
+mod limits;
+mod long;
 mod slice;
 mod steering;

@@ -93,6 +93,8 @@ async fn a_flagged_command_waits_for_its_decision_and_a_cut_call_is_asked_again(
         by: "test".to_owned(),
         at: waiting.last_at,
         max_cost: None,
+        effective_at: None,
+        edit: None,
     };
     bench
         .engine

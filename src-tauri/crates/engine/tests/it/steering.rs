@@ -13,6 +13,8 @@ fn answer(choice: &str) -> Answer {
         by: "test".to_owned(),
         at: domain::Timestamp(0),
         max_cost: None,
+        effective_at: None,
+        edit: None,
     }
 }
 
