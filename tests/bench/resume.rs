@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context as _, ensure};
-use domain::RunId;
+use domain::{BlobRef, RunId};
 use rustix::fs::{Advice, fadvise};
 
 use crate::report::Target;
@@ -73,12 +73,11 @@ impl Took {
         let began = Instant::now();
         let state = store.load(run).await?.context("the run is gone")?;
         self.states.push(began.elapsed());
-        let last = store
-            .messages(run, state.messages.saturating_sub(LAST))
-            .await?;
-        for message in &last {
-            store.blob(&message.text).await?;
-        }
+        let numbers = state.messages.saturating_sub(LAST)..state.messages;
+        let last = store.messages_in(run, numbers).await?;
+        let names: Vec<BlobRef> = last.into_iter().map(|message| message.text).collect();
+        let contents = store.blobs(&names).await?;
+        ensure!(contents.len() == LAST as usize, "contents are missing");
         self.resumes.push(began.elapsed());
         let began = Instant::now();
         let all = store.messages(run, 0).await?;

@@ -250,12 +250,12 @@ pub(crate) struct Packed {
     pub(crate) codec: i64,
     pub(crate) raw_len: i64,
     pub(crate) words: Option<String>,
-    bases: Option<String>,
+    pub(crate) bases: Option<String>,
     pub(crate) data: Option<Vec<u8>>,
 }
 
 impl Packed {
-    fn parse(row: &SqliteRow) -> Result<Self, ReadError> {
+    pub(crate) fn parse(row: &SqliteRow) -> Result<Self, ReadError> {
         Ok(Self {
             hash: to_hash(row.try_get("hash")?)
                 .ok_or_else(|| ReadError::Damaged("a content's name is unreadable".to_owned()))?,
@@ -336,7 +336,12 @@ pub(crate) async fn read_packed(
 }
 
 impl Packed {
-    async fn in_background(self, home: &Path, known: Vec<u8>) -> Result<Bytes, ReadError> {
+    /// The content, given those it repeats.
+    pub(crate) async fn in_background(
+        self,
+        home: &Path,
+        known: Vec<u8>,
+    ) -> Result<Bytes, ReadError> {
         if self.codec != FILE {
             return self.unpack(home, &known);
         }

@@ -13,6 +13,7 @@ mod chain;
 mod checkpoints;
 mod codes;
 mod connect;
+mod contents;
 mod decisions;
 mod doctor;
 mod error;

@@ -17,7 +17,7 @@ use crate::reviews::{self, PutOff, ReviewFilter, ReviewRow};
 use crate::runs::{self, PastRun, RunFilter, RunRow};
 use crate::settings::{self, BackendRow, PauseRow};
 use crate::store::Store;
-use crate::{blobs, checkpoints, messages, snapshots};
+use crate::{blobs, checkpoints, contents, messages, snapshots};
 
 /// Runs a read on a connection of the pool.
 macro_rules! read {
@@ -181,11 +181,7 @@ impl Store {
     /// Several contents, in the order of their names.
     pub async fn blobs(&self, names: &[BlobRef]) -> Result<Vec<Bytes>, ReadError> {
         let mut conn = self.inner.readers.acquire().await?;
-        let mut contents = Vec::with_capacity(names.len());
-        for name in names {
-            contents.push(blobs::read(&mut conn, &self.inner.home, name).await?);
-        }
-        Ok(contents)
+        contents::read(&mut conn, &self.inner.home, names).await
     }
 
     /// A run's checkpoints, oldest first.

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use domain::{BlobRef, Event, OpId, OpKind};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, SqliteConnection};
+use store::ReadError;
 
 use crate::damage::{home_with_a_run, say};
 use crate::home::{FRAME, charge, finished, intent, open, started, started_op};
@@ -81,6 +82,13 @@ async fn a_call_is_shown_with_its_arguments_and_the_words_before_it() {
     for bytes in [&answer, &args, &short] {
         assert_eq!(store.blob(&BlobRef::of(bytes)).await.unwrap(), *bytes);
     }
+    let several = [&answer, &args, &answer].map(|bytes| BlobRef::of(bytes));
+    let read = store.blobs(&several).await.unwrap();
+    assert_eq!(read, [answer.clone(), args.clone(), answer.clone()]);
+    let strange = BlobRef::of(b"never stored");
+    let missing = store.blobs(&[several[0].clone(), strange.clone()]).await;
+    assert!(matches!(missing, Err(ReadError::NoBlob(name)) if name == strange));
+    assert!(store.blobs(&[]).await.unwrap().is_empty());
     let ops = store.ops(run, OpId(1), 3).await.unwrap();
     assert_eq!(ops[0].reasoning.as_deref(), Some("I write it anew."));
     assert_eq!(ops[1].reasoning, None);
