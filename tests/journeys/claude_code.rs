@@ -313,3 +313,25 @@ async fn a_question_whose_agent_is_gone_is_not_left_standing() -> Result<()> {
     world.completed(&id).await?;
     effects.at_most_once("asked")
 }
+
+#[tokio::test]
+async fn a_changed_call_of_an_agent_runs_as_changed_over_a_kill() -> Result<()> {
+    let mut world = World::new().await?;
+    let effects = world.effects();
+    world.daemon.terminate().await?;
+    world
+        .daemon
+        .env_once("LONGHAUL_CRASH_AT", "engine.before_permit");
+    world.daemon.launch().await?;
+    let id = start(&world, json!([bash(&effects.shell("asked"))]), &[]).await?;
+    let review = text(&world.review(&id, "tool_call").await?, "id")?;
+    let arguments = json!({"command": effects.shell("changed")}).to_string();
+    // The daemon dies between the decision and its use; the agent lives on and asks again.
+    let approve = ["approve", &review, "--arguments", &arguments];
+    let _ = world.cli(&approve).await?;
+    world.daemon.wait_exit(SOON).await?;
+    world.daemon.launch().await?;
+    world.completed(&id).await?;
+    assert_eq!((effects.count("asked")?, effects.count("changed")?), (0, 1));
+    Ok(())
+}

@@ -77,9 +77,8 @@ pub(crate) async fn usurped(sabotage: Option<&str>) -> anyhow::Result<Vec<String
             .map(|review| review.id.to_string())
             .unwrap_or_default(),
         choice: "left".to_owned(),
-        note: None,
-        max_cost_usd: None,
         by: "cli".to_owned(),
+        ..DecideRequest::default()
     };
     let mut complaints = Vec::new();
     if world.client.decide(request).await.is_ok() {

@@ -30,9 +30,8 @@ impl World {
             let request = DecideRequest {
                 review: review.id.to_string(),
                 choice: choice.clone(),
-                note: None,
-                max_cost_usd: None,
                 by: "cli".to_owned(),
+                ..DecideRequest::default()
             };
             match self.client.decide(request).await {
                 Ok(_) => self.decisions.push((review.id, choice)),

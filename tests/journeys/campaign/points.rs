@@ -5,7 +5,24 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Points no run of the campaign's task can reach, each with the reason.
-pub(crate) const UNREACHED: &[(&str, &str)] = &[];
+pub(crate) const UNREACHED: &[(&str, &str)] = &[
+    (
+        "engine.before_undo",
+        "its person never changes her mind: reviews_undo",
+    ),
+    (
+        "engine.undone",
+        "its person never changes her mind: reviews_undo",
+    ),
+    (
+        "engine.before_permit",
+        "its agent is a native model: claude_code",
+    ),
+    (
+        "notices.before_shown",
+        "it has no desktop to tell anything on: notifications",
+    ),
+];
 
 /// Every crash point and the file it stands in.
 pub(crate) fn all() -> BTreeMap<String, PathBuf> {
