@@ -53,13 +53,15 @@ pub(crate) enum Command {
     /// Delete a run's files
     Discard(OneRun),
     /// List what needs your decision
-    Reviews,
+    Reviews(ReviewsArgs),
     /// Approve a review
-    Approve(VerdictArgs),
+    Approve(ApproveArgs),
     /// Reject a review
-    Reject(VerdictArgs),
+    Reject(RejectArgs),
     /// Answer a review with one of its choices, or a question with text
     Answer(AnswerArgs),
+    /// Take back a decision made in the window, before it takes effect
+    Undo(UndoArgs),
     /// Hide a review for a while
     Snooze(SnoozeArgs),
     /// Where the thinking comes from
@@ -223,14 +225,61 @@ pub(crate) struct ApplyArgs {
     pub(crate) into: Into,
 }
 
-/// `approve`, `reject`
+/// Which reviews are listed.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Which {
+    /// Those that wait for an answer now
+    Open,
+    /// Those put off until later
+    Snoozed,
+    /// Those decided, newest first
+    Decided,
+    /// All there ever were, newest first
+    All,
+}
+
+/// `reviews`
 #[derive(Debug, Args)]
-pub(crate) struct VerdictArgs {
+pub(crate) struct ReviewsArgs {
+    /// Which
+    #[arg(long, value_enum, default_value_t = Which::Open)]
+    pub(crate) status: Which,
+    /// Only those of this run
+    #[arg(long, value_name = "RUN")]
+    pub(crate) run: Option<String>,
+    /// At most so many
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) limit: Option<u32>,
+}
+
+/// `approve`
+#[derive(Debug, Args)]
+pub(crate) struct ApproveArgs {
     /// The review's id, or the first characters of it
     pub(crate) review: String,
     /// A remark for the agent
     #[arg(long, value_name = "TEXT")]
     pub(crate) note: Option<String>,
+    /// Let the call run with these arguments instead, a JSON object; the agent is told
+    #[arg(long, value_name = "JSON")]
+    pub(crate) arguments: Option<String>,
+}
+
+/// `reject`
+#[derive(Debug, Args)]
+pub(crate) struct RejectArgs {
+    /// The review's id, or the first characters of it
+    pub(crate) review: String,
+    /// A remark for the agent
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) note: Option<String>,
+}
+
+/// `undo`
+#[derive(Debug, Args)]
+pub(crate) struct UndoArgs {
+    /// The review's id, or the first characters of it
+    pub(crate) review: String,
 }
 
 /// `answer`

@@ -36,7 +36,9 @@ pub(crate) fn run(cli: Cli, context: Context) -> Result<u8, Failure> {
             Ok(0)
         }
         // The daemon makes its own runtime.
-        Command::Daemon(DaemonCommand::Run { detached }) => daemon::run(&context, detached),
+        Command::Daemon(DaemonCommand::Run { detached, listen }) => {
+            daemon::run(&context, detached, listen)
+        }
         Command::Service(command) => service::run(&context, command),
         command => {
             let runtime = tokio::runtime::Builder::new_current_thread()
@@ -71,9 +73,10 @@ async fn call(context: &Context, command: Command) -> Result<u8, Failure> {
         Command::Diff(args) => steer::diff(context, args).await,
         Command::Apply(args) => steer::apply(context, args).await,
         Command::Discard(args) => steer::discard(context, args).await,
-        Command::Reviews => reviews::list(context).await,
-        Command::Approve(args) => reviews::verdict(context, args, "approve").await,
-        Command::Reject(args) => reviews::verdict(context, args, "reject").await,
+        Command::Reviews(args) => reviews::list(context, args).await,
+        Command::Approve(args) => reviews::approve(context, args).await,
+        Command::Reject(args) => reviews::reject(context, args).await,
+        Command::Undo(args) => reviews::undo(context, args).await,
         Command::Answer(args) => reviews::answer(context, args).await,
         Command::Snooze(args) => reviews::snooze(context, args).await,
         Command::Backend(command) => backend::run(context, command).await,

@@ -109,13 +109,24 @@ fn words(entry: &LogEntry) -> Option<(&'static str, Look, String)> {
                 .as_deref()
                 .map(|n| format!(": {n}"))
                 .unwrap_or_default();
+            let edit = answer.edit.as_ref();
+            let edited = edit.map(|e| format!(", changed to {}", e.summary));
+            let edited = edited.unwrap_or_default();
             (
                 "?",
                 Look::Good,
-                format!("decided: {}{note} (by {})", answer.choice, answer.by),
+                format!(
+                    "decided: {}{edited}{note} (by {})",
+                    answer.choice, answer.by
+                ),
             )
         }
         Event::ReviewUsed { .. } => return None,
+        Event::ReviewReopened { by, .. } => (
+            "?",
+            Look::Attention,
+            format!("the decision was undone (by {by})"),
+        ),
         Event::ReviewSnoozed { .. } => ("?", Look::Faint, "review snoozed".to_owned()),
         Event::ReviewWithdrawn { why, .. } => {
             ("?", Look::Faint, format!("review withdrawn: {why}"))

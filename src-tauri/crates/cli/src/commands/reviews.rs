@@ -1,23 +1,33 @@
 //! The review queue.
 
-use protocol::{DecideRequest, Decided, ReviewView, ReviewsRequest, SnoozeRequest};
+use protocol::{
+    DecideRequest, Decided, ReviewStatus, ReviewView, ReviewsRequest, ReviewsStatus, SnoozeRequest,
+    UndoRequest,
+};
 
-use crate::args::{AnswerArgs, SnoozeArgs, VerdictArgs};
+use crate::args::{AnswerArgs, ApproveArgs, RejectArgs, ReviewsArgs, SnoozeArgs, UndoArgs, Which};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::ids;
 use crate::print::{Look, safe};
 use crate::times;
 
-pub(super) async fn list(context: &Context) -> Result<u8, Failure> {
-    let list = context
-        .client()
-        .await?
-        .reviews(ReviewsRequest::default())
-        .await?;
+pub(super) async fn list(context: &Context, args: ReviewsArgs) -> Result<u8, Failure> {
+    let request = ReviewsRequest {
+        run: args.run,
+        status: match args.status {
+            Which::Open => ReviewsStatus::Open,
+            Which::Snoozed => ReviewsStatus::Snoozed,
+            Which::Decided => ReviewsStatus::Decided,
+            Which::All => ReviewsStatus::All,
+        },
+        before: None,
+        limit: args.limit,
+    };
+    let list = context.client().await?.reviews(request).await?;
     context.print.either(&list, || {
         if list.reviews.is_empty() {
-            return "nothing needs a decision".to_owned();
+            return nothing(args.status, list.snoozed);
         }
         let all = &list.reviews;
         all.iter()
@@ -26,6 +36,46 @@ pub(super) async fn list(context: &Context) -> Result<u8, Failure> {
             .join("\n\n")
     })?;
     Ok(0)
+}
+
+/// Why there is nothing to see.
+fn nothing(which: Which, snoozed: u32) -> String {
+    match (which, snoozed) {
+        (Which::Open, 0) => "nothing needs a decision".to_owned(),
+        (Which::Open, n) => {
+            format!(
+                "nothing needs a decision now; {n} put off (`longhaul reviews --status snoozed`)"
+            )
+        }
+        (Which::Snoozed, _) => "nothing is put off".to_owned(),
+        (Which::Decided | Which::All, _) => "nothing has been decided".to_owned(),
+    }
+}
+
+/// What became of it, where something did.
+fn outcome(context: &Context, review: &ReviewView) -> Option<String> {
+    let ago = |at: protocol::Moment| times::relative(at.0, context.now());
+    let decided = review.answer.as_ref().map(|answer| {
+        let note = answer.note.as_deref().map(safe);
+        let note = note.map(|note| format!(": {note}")).unwrap_or_default();
+        let (choice, by) = (safe(&answer.choice), safe(&answer.by));
+        let edited = answer
+            .edited
+            .as_ref()
+            .map_or("", |_| ", with other arguments");
+        format!("{choice}{edited} by {by} {}{note}", ago(answer.at))
+    });
+    let end = match (review.state, &review.withdrawn) {
+        (ReviewStatus::Used, _) => Some("acted on".to_owned()),
+        (ReviewStatus::Withdrawn, Some(why)) => Some(format!("withdrawn: {}", safe(why))),
+        (ReviewStatus::Withdrawn, None) => Some("withdrawn".to_owned()),
+        (ReviewStatus::Decided, _) => review
+            .effective_at
+            .map(|at| format!("takes effect {}", ago(at))),
+        (ReviewStatus::Open, _) => None,
+    };
+    let parts: Vec<String> = decided.into_iter().chain(end).collect();
+    (!parts.is_empty()).then(|| format!("  {}", parts.join("; ")))
 }
 
 /// Everything about it, the command in full: nobody should decide on less.
@@ -50,6 +100,10 @@ fn words(context: &Context, review: &ReviewView, all: &[ReviewView]) -> String {
             .lines()
             .map(|line| format!("    {line}")),
     );
+    lines.extend(outcome(context, review));
+    if review.state != ReviewStatus::Open {
+        return lines.join("\n");
+    }
     for choice in &review.choices {
         lines.push(format!(
             "  {}: {}",
@@ -63,18 +117,39 @@ fn words(context: &Context, review: &ReviewView, all: &[ReviewView]) -> String {
     lines.join("\n")
 }
 
-/// `approve` and `reject`: the daemon refuses them where they are no choices.
-pub(super) async fn verdict(
-    context: &Context,
-    args: VerdictArgs,
-    choice: &str,
-) -> Result<u8, Failure> {
+/// The daemon refuses it where it is no choice.
+pub(super) async fn approve(context: &Context, args: ApproveArgs) -> Result<u8, Failure> {
+    let arguments = match &args.arguments {
+        None => None,
+        Some(text) => match serde_json::from_str(text) {
+            Ok(serde_json::Value::Object(arguments)) => Some(arguments),
+            _ => {
+                return Err(Failure::usage(
+                    "the arguments are not a JSON object",
+                    "`longhaul reviews --json` shows those it asks about",
+                ));
+            }
+        },
+    };
     let request = DecideRequest {
         review: args.review,
-        choice: choice.to_owned(),
+        choice: "approve".to_owned(),
         note: args.note,
-        max_cost_usd: None,
         by: "cli".to_owned(),
+        arguments,
+        ..DecideRequest::default()
+    };
+    decide(context, request).await
+}
+
+/// The same for `reject`.
+pub(super) async fn reject(context: &Context, args: RejectArgs) -> Result<u8, Failure> {
+    let request = DecideRequest {
+        review: args.review,
+        choice: "reject".to_owned(),
+        note: args.note,
+        by: "cli".to_owned(),
+        ..DecideRequest::default()
     };
     decide(context, request).await
 }
@@ -86,8 +161,22 @@ pub(super) async fn answer(context: &Context, args: AnswerArgs) -> Result<u8, Fa
         note: args.note,
         max_cost_usd: args.max_cost,
         by: "cli".to_owned(),
+        ..DecideRequest::default()
     };
     decide(context, request).await
+}
+
+pub(super) async fn undo(context: &Context, args: UndoArgs) -> Result<u8, Failure> {
+    let request = UndoRequest {
+        review: args.review,
+        effective_at: None,
+        by: Some("cli".to_owned()),
+    };
+    let undone = context.client().await?.undo(request).await?;
+    context
+        .print
+        .either(&undone, || format!("{}  open again", undone.review))?;
+    Ok(0)
 }
 
 async fn decide(context: &Context, request: DecideRequest) -> Result<u8, Failure> {
