@@ -19,11 +19,13 @@ let world;
 before(async () => {
   world = await World.make({
     scripts: {
-      slow: { turns: [say("Reading. ".repeat(40), { chunk_delay_ms: 120 }), say("Done.")] },
+      slow: { turns: [say("Reading. ".repeat(200), { chunk_delay_ms: 100 }), say("Done.")] },
     },
   });
 });
 after(() => world?.end());
+
+const runs = (app) => app.exitCode === null && app.signalCode === null;
 
 /** Starts the application without a driver, as a desktop does. */
 function launch(...args) {
@@ -62,7 +64,7 @@ test("quitting the window leaves a run to finish", async () => {
   const run = world.start("slow", "Read on");
   await until("it in the tray", () => tray.words().some((words) => words.startsWith("Read on")));
   await tray.choose(/^Quit window/);
-  await until("the window's end", () => world.started.every((app) => app.exitCode !== null));
+  await until("the window's end", () => !world.started.some(runs));
   assert.equal(tray.tray(), null);
   assert.equal(world.show(run).state, "running");
   await world.reaches(run, "completed", 60_000);
@@ -88,7 +90,8 @@ test("stopping everything asks first, and then drains", async () => {
   await screen.disappears("Stop everything");
   assert.ok(!isGone(pid));
   await tray.choose(/^Stop everything…$/);
-  screen.press(await screen.appears("Stop everything"), "alt+s");
+  // The left one of two buttons along the lower edge.
+  screen.click(await screen.appears("Stop everything"), 0.25, 0.9);
   await until("the daemon's end", () => isGone(pid));
   await until("the tray to say so", () => tray.words().includes("Stopped: nothing runs"));
   assert.ok(!existsSync(join(world.home, "daemon.pid")));
@@ -100,14 +103,14 @@ test("without a tray closing quits, which is explained once", async () => {
   const panel = Number(readFileSync(join(process.env.LH_DESKTOP, "panel.pid"), "utf8"));
   process.kill(panel);
   await until("the panel's end", () => isGone(panel));
-  const [app] = world.started.filter((app) => app.exitCode === null);
+  const [app] = world.started.filter(runs);
   screen.close(await screen.appears(TITLE));
   screen.press(await screen.appears("Runs go on"), "Return");
-  const [code] = app.exitCode === null ? await once(app, "exit") : [app.exitCode];
-  assert.equal(code, 0);
+  await until("its end", () => !runs(app));
+  assert.equal(app.exitCode, 0);
   const again = launch();
   screen.close(await screen.appears(TITLE));
-  await once(again, "exit");
+  await until("its end", () => !runs(again));
   assert.deepEqual(screen.windows("Runs go on"), []);
   assert.equal(world.json("daemon", "status").mode, "normal");
 });

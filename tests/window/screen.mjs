@@ -24,5 +24,13 @@ export function press(window, ...keys) {
   xdotool("key", ...keys);
 }
 
+/** Clicks in a window, at shares of its width and height. */
+export function click(window, across, down) {
+  const facts = xdotool("getwindowgeometry", "--shell", window);
+  const of = (name) => Number(new RegExp(`^${name}=(\\d+)$`, "m").exec(facts)[1]);
+  const at = [Math.round(of("WIDTH") * across), Math.round(of("HEIGHT") * down)];
+  xdotool("mousemove", "--window", window, ...at.map(String), "click", "1");
+}
+
 /** Closes a window as its close button does. */
 export const close = (window) => press(window, "alt+F4");

@@ -88,9 +88,9 @@ export class World {
     return JSON.parse(this.cli(...args, "--json"));
   }
 
-  addBackend() {
+  addBackend(key = KEY) {
     const add = ["backend", "add", "model", "--kind", "anthropic", "--base-url", this.url, "--model", MODEL, "--key-stdin"];
-    execFileSync(this.longhaul(), add, { env: this.env, input: KEY, timeout: 60_000 });
+    execFileSync(this.longhaul(), add, { env: this.env, input: key, timeout: 60_000 });
   }
 
   /** Starts a run of a script from the command line. */

@@ -39,15 +39,21 @@ pub(crate) fn cargo(args: &[&str]) -> Command {
     command
 }
 
-/// README's second command: every test.
-pub(crate) fn test(args: &[String]) -> anyhow::Result<()> {
+/// Everything the tests need, always in the same way: other features or targets would
+/// compile half of it a second time.
+pub(crate) fn build_all() -> anyhow::Result<()> {
     packages::ensure(&[packages::RUN, packages::TEST])?;
     // Before all else: the application embeds it.
     ui::build()?;
     step(
         "build",
         &mut cargo(&["build", "--workspace", "--all-targets"]),
-    )?;
+    )
+}
+
+/// README's second command: every test.
+pub(crate) fn test(args: &[String]) -> anyhow::Result<()> {
+    build_all()?;
     ui::test()?;
     let mut crates = cargo(&[
         "test",

@@ -69,22 +69,22 @@ pub(crate) fn dev() -> anyhow::Result<()> {
 pub(crate) enum Profile {
     /// As it is shipped.
     Release,
-    /// From what the tests have built: for testing the package itself.
+    /// From the debug build as it is: for testing the package itself.
     Debug,
 }
 
-/// Makes the `.deb`.
+/// Makes the `.deb` as it is shipped, or for testing it from what is built already.
 pub(crate) fn package(profile: Profile) -> anyhow::Result<PathBuf> {
-    packages::ensure(&[packages::RUN])?;
-    ui::build()?;
     let (mut tauri, folder) = match profile {
+        // It builds the interface and both binaries itself.
         Profile::Release => (ui::tauri(&["build", "--bundles", "deb"]), "release"),
         Profile::Debug => {
-            build()?;
             let bundle = ["bundle", "--debug", "--bundles", "deb"];
             (ui::tauri(&bundle), "debug")
         }
     };
+    packages::ensure(&[packages::RUN])?;
+    ui::fetch()?;
     let made = root().join("target").join(folder).join("bundle/deb");
     // An older version's package must not be taken for this one's.
     for old in debs(&made) {
@@ -105,10 +105,9 @@ fn debs(folder: &std::path::Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// The tests in real windows, and of the package: each file on a desktop of its own.
+/// The tests in real windows, and of the package, over what is built: each file on a
+/// desktop of its own.
 pub(crate) fn test(args: &[String]) -> anyhow::Result<()> {
-    let mut build = cargo(&["build", "--package", "longhaul-testkit", "--bins"]);
-    step("build the scripted model", &mut build)?;
     let deb = package(Profile::Debug)?;
     let folder = root().join("tests/window");
     let mut files: Vec<String> = std::fs::read_dir(&folder)?

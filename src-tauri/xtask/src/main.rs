@@ -50,13 +50,15 @@ fn dispatch(args: &[String]) -> anyhow::Result<()> {
         "run" => desktop::run(rest),
         "dev" => desktop::dev(),
         "window" => {
-            packages::ensure(&[packages::RUN, packages::TEST])?;
+            chores::build_all()?;
             desktop::test(rest)
         }
         "package" => {
-            let debug = rest.iter().any(|word| word == "--debug");
-            let profile = if debug { Profile::Debug } else { Profile::Release };
-            desktop::package(profile).map(drop)
+            if rest.iter().any(|word| word == "--debug") {
+                desktop::build()?;
+                return desktop::package(Profile::Debug).map(drop);
+            }
+            desktop::package(Profile::Release).map(drop)
         }
         "test" => chores::test(rest),
         "ci" => ci::run(),
