@@ -36,6 +36,7 @@ pub(crate) async fn check(world: &World) -> anyhow::Result<Vec<String>> {
     for (run, entries) in &journals {
         let request = ShowRequest {
             run: run.to_string(),
+            ..ShowRequest::default()
         };
         let shown = world.client.show(request).await?;
         run_is_whole(&shown, &mut complaints);

@@ -210,6 +210,7 @@ impl World {
                 RunState::Failed | RunState::Cancelled | RunState::Paused => {
                     let request = protocol::ShowRequest {
                         run: run.id.to_string(),
+                        ..protocol::ShowRequest::default()
                     };
                     let shown = self.client.show(request).await?;
                     bail!(

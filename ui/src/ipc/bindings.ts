@@ -1034,6 +1034,8 @@ export type LogEntry = {
 	 *  said, what a tool answered), shortened to 4 KiB.
 	 */
 	text?: string | null,
+	/**  Whether `text` is only the beginning of it. */
+	cut?: boolean,
 	/**  The event itself: `kind` and the fields of that kind. */
 	event: Event,
 };
@@ -1122,6 +1124,108 @@ export type Moment = string;
  */
 export type NanoUsd = string;
 
+/**
+ *  One notice. All its texts are plain: whoever shows it escapes them for the markup of
+ *  where it is shown.
+ */
+export type Notice = {
+	/**  Names this notice; no other ever has the same. */
+	id: string,
+	/**  A notice takes the place of an earlier one with the same slot. */
+	slot: string,
+	/**  What it is about. */
+	kind: NoticeKind,
+	/**  The first line. */
+	title: string,
+	/**  The rest; may be empty. */
+	body: string,
+	/**  What can be done. [`NoticeAction::Open`] is what a click on the notice itself does. */
+	actions: NoticeAction[],
+	/**  The review that approving and rejecting decide. */
+	review: ReviewId | null,
+	/**  The runs it is about. */
+	runs: RunId[],
+	/**  What to open: `longhaul://review/ID`, `longhaul://run/ID` or `longhaul://inbox`. */
+	link: string,
+	/**  When it was made. */
+	at: Moment,
+};
+
+/**
+ *  Somebody clicked. The daemon needs to know no more than what stands here, so a notice
+ *  may be older than the daemon.
+ */
+export type NoticeActRequest = {
+	/**  What was clicked. */
+	action: NoticeAction,
+	/**  The notice. */
+	notice: Notice,
+};
+
+/**  What came of a click. */
+export type NoticeActed = {
+	/**  What the caller should open now. */
+	open: string | null,
+	/**  Why it could not be done, in words; a notice says the same. */
+	refused: string | null,
+};
+
+/**  What can be done from a notice. */
+export type NoticeAction = 
+/**  Decides the review with `approve`. */
+"approve" | 
+/**  Decides the review with `reject`. */
+"reject" | 
+/**  Resumes the runs that are interrupted. */
+"resume" | 
+/**  Opens the item in the application. */
+"open";
+
+/**  What a notice is about; each kind can be turned off. */
+export type NoticeKind = 
+/**  Somebody has to decide something. */
+"needs_you" | 
+/**  A run failed. */
+"failed" | 
+/**  Runs were interrupted: some went on by themselves, some wait for somebody. */
+"interrupted" | 
+/**  A run has used 90 % of its budget. */
+"budget" | 
+/**  A run waits for a provider's limit for more than 15 minutes. */
+"limit" | 
+/**  A run is done. */
+"finished" | 
+/**  The answer to a click that could not be done. Cannot be turned off. */
+"reply";
+
+/**  What the holder of the lease is to do. */
+export type Notices = {
+	/**
+	 *  Whether the caller holds the lease. If another application does, the two lists
+	 *  are empty.
+	 */
+	leased: boolean,
+	/**  To be shown, and named in the next call within 5 s. */
+	show: Notice[],
+	/**  Ids of notices that are to be taken away: they are no longer true. */
+	close: string[],
+};
+
+/**  Takes or keeps the lease, says what was shown, and waits for more. */
+export type NoticesRequest = {
+	/**  Names the caller, the same in each of its calls. */
+	holder: string,
+	/**  Ids of notices that were shown since the last call. */
+	shown?: string[],
+	/**
+	 *  How long to wait for something to show, in milliseconds; at most
+	 *  [`MAX_NOTICES_WAIT_MS`].
+	 */
+	wait_ms?: number,
+	/**  The caller is about to end: the daemon shows notices from now on. */
+	leaving?: boolean,
+};
+
 /**  What may be done with an operation whose outcome is not known. */
 export type OpClass = 
 /**  Changes nothing: run it again. */
@@ -1139,6 +1243,8 @@ export type OpDetail = {
 	op: OpView,
 	/**  Its arguments, indented where they are JSON; to 256 KiB. */
 	arguments: string,
+	/**  What a person put in their place before approving it, in the same form. */
+	edited: string | null,
 	/**  What it answered, as the model was told; to 256 KiB. */
 	result: string | null,
 	/**  Bytes of its whole output, where `result` is a part of it. */
@@ -1926,7 +2032,10 @@ export type RunsRequest = {
 	backend?: string | null,
 	/**  Only those with these words in title, project or prompt, or in what was said. */
 	text?: string | null,
-	/**  Only those with an event after this cursor (of an earlier [`RunList`]). */
+	/**
+	 *  Only those with an event after this cursor (of an earlier [`RunList`]), whatever
+	 *  state they are in: what left `state` must be seen to have left it.
+	 */
 	since?: string | null,
 	/**  At most so many; all if absent. */
 	limit?: number | null,
@@ -2353,16 +2462,14 @@ export interface Endpoints {
   undo: { request: UndoRequest; response: Undone };
   review: { request: ReviewRequest; response: ReviewDetail };
   snooze: { request: SnoozeRequest; response: ReviewView };
+  notices: { request: NoticesRequest; response: Notices };
+  notice_act: { request: NoticeActRequest; response: NoticeActed };
   backend_add: { request: BackendAdd; response: BackendView };
   backend_list: { request: BackendListRequest; response: BackendList };
   backend_remove: { request: BackendRemove; response: BackendRemoved };
   backend_test: { request: BackendTestRequest; response: BackendTest };
   cost: { request: CostRequest; response: CostReport };
   limits: { request: LimitsRequest; response: LimitsView };
-  doctor: { request: DoctorRequest; response: DoctorReport };
-  backup: { request: BackupRequest; response: BackupMade };
-  restore: { request: RestoreRequest; response: Restored };
-  stop: { request: StopRequest; response: Stopping };
   steps: { request: StepsRequest; response: StepPage };
   op: { request: OpRequest; response: OpDetail };
   activity: { request: ActivityRequest; response: Activity };
@@ -2380,6 +2487,10 @@ export interface Endpoints {
   backend_change: { request: BackendChange; response: BackendView };
   service: { request: ServiceRequest; response: ServiceState };
   rehearsal: { request: RehearsalRequest; response: RehearsalStarted };
+  doctor: { request: DoctorRequest; response: DoctorReport };
+  backup: { request: BackupRequest; response: BackupMade };
+  restore: { request: RestoreRequest; response: Restored };
+  stop: { request: StopRequest; response: Stopping };
 }
 
 /** What a cached answer is about, and what a call makes stale. */
@@ -2402,16 +2513,14 @@ export const tags: { readonly [name in keyof Endpoints]: { readonly provides: re
   undo: { provides: [], invalidates: ["run","runs","reviews"] },
   review: { provides: ["reviews","run"], invalidates: [] },
   snooze: { provides: [], invalidates: ["reviews"] },
+  notices: { provides: [], invalidates: ["daemon"] },
+  notice_act: { provides: [], invalidates: ["run","runs","reviews"] },
   backend_add: { provides: [], invalidates: ["backends"] },
   backend_list: { provides: ["backends"], invalidates: [] },
   backend_remove: { provides: [], invalidates: ["backends"] },
   backend_test: { provides: [], invalidates: [] },
   cost: { provides: ["cost"], invalidates: [] },
   limits: { provides: ["limits"], invalidates: [] },
-  doctor: { provides: ["health"], invalidates: [] },
-  backup: { provides: [], invalidates: ["health"] },
-  restore: { provides: [], invalidates: ["daemon","runs","run","reviews","backends","cost","limits","health"] },
-  stop: { provides: [], invalidates: ["daemon"] },
   steps: { provides: ["run"], invalidates: [] },
   op: { provides: ["run"], invalidates: [] },
   activity: { provides: ["run"], invalidates: [] },
@@ -2429,6 +2538,10 @@ export const tags: { readonly [name in keyof Endpoints]: { readonly provides: re
   backend_change: { provides: [], invalidates: ["backends"] },
   service: { provides: [], invalidates: ["health"] },
   rehearsal: { provides: [], invalidates: ["runs","backends","projects"] },
+  doctor: { provides: ["health"], invalidates: [] },
+  backup: { provides: [], invalidates: ["health"] },
+  restore: { provides: [], invalidates: ["daemon","runs","run","reviews","backends","cost","limits","health"] },
+  stop: { provides: [], invalidates: ["daemon"] },
 };
 
 /** The protocol's version. */

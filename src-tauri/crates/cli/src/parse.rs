@@ -13,6 +13,22 @@ pub(crate) fn dollars(text: &str) -> Result<NanoUsd, String> {
     Ok(amount)
 }
 
+/// Where browsers are listened to: an address of this machine with a port.
+pub(crate) fn listen(text: &str) -> Result<std::net::SocketAddr, String> {
+    let wrong = || format!("'{text}' is not an address, such as 127.0.0.1:7700");
+    let text = match text.strip_prefix("localhost:") {
+        Some(port) => format!("127.0.0.1:{port}"),
+        None => text.to_owned(),
+    };
+    let address: std::net::SocketAddr = text.parse().map_err(|_| wrong())?;
+    if !address.ip().is_loopback() {
+        return Err(format!(
+            "{address} can be reached from other machines; give 127.0.0.1:PORT, and forward it over ssh where needed"
+        ));
+    }
+    Ok(address)
+}
+
 /// A positive count.
 pub(crate) fn count(text: &str) -> Result<u64, String> {
     match text.replace('_', "").parse::<i128>() {

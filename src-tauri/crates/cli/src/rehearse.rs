@@ -5,7 +5,6 @@
 
 mod approval;
 mod chapters;
-mod model;
 mod stage;
 mod survivors;
 
@@ -13,6 +12,7 @@ use std::path::PathBuf;
 
 use protocol::{ApiError, ErrorCode};
 use testkit::TestHome;
+pub(crate) use testkit::rehearsal::Pace;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::context::Context;
@@ -22,15 +22,6 @@ use stage::Stage;
 
 /// Exit code of a tour that was ended from outside (DESIGN §6: cancelled).
 const ENDED: u8 = 8;
-
-/// How the tour is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Pace {
-    /// With pauses for reading.
-    Reading,
-    /// Without, and without asking.
-    Fast,
-}
 
 /// How the tour came to its end.
 enum Curtain {

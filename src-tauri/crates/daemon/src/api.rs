@@ -1,7 +1,8 @@
 //! What the handlers work with.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use domain::{Clock, Timestamp};
 use engine::Engine;
@@ -12,6 +13,10 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::Options;
+use crate::heard::Heard;
+use crate::notifier::Notifier;
+use crate::rehearsal::Stage;
+use crate::settings::live::Live;
 
 /// How the daemon is to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +35,7 @@ pub(crate) struct Working {
     pub(crate) engine: Engine,
     pub(crate) credentials: Credentials,
     pub(crate) redactor: Redactor,
+    pub(crate) notifier: Arc<Notifier>,
 }
 
 /// Why the daemon is in maintenance mode.
@@ -93,6 +99,11 @@ pub(crate) struct Inner {
     pub(crate) ending: watch::Sender<Ending>,
     /// Ends open event streams.
     pub(crate) closing: CancellationToken,
+    pub(crate) settings: Live,
+    pub(crate) heard: Heard,
+    pub(crate) rehearsal: Stage,
+    /// Where browsers are listened to, if they are.
+    pub(crate) listens: OnceLock<SocketAddr>,
 }
 
 /// Endpoints that work without a store.
@@ -105,6 +116,8 @@ impl Api {
         owned: Arc<Ownership>,
         working: Option<Working>,
         trouble: Option<Trouble>,
+        settings: Live,
+        rehearsal: Stage,
     ) -> Self {
         let inner = Inner {
             options,
@@ -115,6 +128,10 @@ impl Api {
             owned,
             ending: watch::Sender::new(Ending::No),
             closing: CancellationToken::new(),
+            settings,
+            heard: Heard::default(),
+            rehearsal,
+            listens: OnceLock::new(),
         };
         Self {
             inner: Arc::new(inner),
@@ -201,7 +218,7 @@ impl Api {
         // Among several, those still open are meant.
         if found.len() > 1 {
             let filter = ReviewFilter {
-                status: Some(store::ReviewStatus::Open),
+                states: vec![store::ReviewStatus::Open],
                 ..ReviewFilter::default()
             };
             let open = store.reviews(&filter).await.map_err(ApiError::internal)?;

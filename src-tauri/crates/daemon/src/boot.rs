@@ -15,8 +15,12 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::Options;
 use crate::api::{Api, Ending, Trouble, Working};
 use crate::clock::SystemClock;
+use crate::listen::{Entrance, url_file};
+use crate::notifier::{self, Notifier};
+use crate::rehearsal::Stage;
 use crate::server::{self, UserSocket};
 use crate::settings::Config;
+use crate::settings::live::Live;
 use crate::{environment, logs};
 
 /// How long a daemon waits for whoever has the home to let go of it. A client waits
@@ -45,10 +49,7 @@ pub(crate) async fn serve(mut options: Options) -> Result<(), ApiError> {
     make_private(&options.paths.logs())?;
     let config = Config::read(&options.paths.config())
         .map_err(|e| ApiError::usage(e.to_string(), "mend the file, or remove the line"))?;
-    let _logs = logs::start(
-        &options.paths.logs(),
-        config.log.as_deref().unwrap_or("info"),
-    )?;
+    let (_logs, change_log) = logs::start(&options.paths.logs(), config.log())?;
     // From here on, so that none of them ends the daemon in the middle of something.
     let signals = Signals::new().map_err(ApiError::internal)?;
     let owned = Arc::new(own(&options.paths).await?);
@@ -62,7 +63,17 @@ pub(crate) async fn serve(mut options: Options) -> Result<(), ApiError> {
         None => None,
     };
     let socket = UserSocket::bind(&options.paths.socket)?;
+    let entrance = match options.listen {
+        Some(wanted) => Some(Entrance::open(wanted, url_file(&options.paths.socket)).await?),
+        None => None,
+    };
     write_pid(&options)?;
+    let stage = Stage::default();
+    if let Some(parts) = &working
+        && let Err(error) = stage.reopen(parts).await
+    {
+        tracing::warn!(%error, "the rehearsal's model does not answer");
+    }
     if let Some(parts) = &working
         && let Err(why) = recover(parts, &home).await
     {
@@ -72,7 +83,16 @@ pub(crate) async fn serve(mut options: Options) -> Result<(), ApiError> {
         working = None;
         trouble = Some(Trouble::unrecoverable(&why));
     }
-    let api = Api::new(options.clone(), clock, owned, working, trouble);
+    let settings = Live::new(options.paths.config(), config, Some(change_log));
+    let api = Api::new(
+        options.clone(),
+        clock,
+        owned,
+        working,
+        trouble,
+        settings,
+        stage,
+    );
     tracing::info!(
         version = options.version,
         pid = std::process::id(),
@@ -81,12 +101,15 @@ pub(crate) async fn serve(mut options: Options) -> Result<(), ApiError> {
     );
     if let Some(working) = &api.inner.working {
         start_chores(&api, working);
-        #[cfg(target_os = "linux")]
-        if config.inhibit_sleep.unwrap_or(true) {
-            tokio::spawn(crate::sleep::stay_awake(working.engine.working()));
-        }
+        api.inner.settings.apply(working);
     }
     let closing = api.inner.closing.clone();
+    let url = entrance.as_ref().map(|entrance| entrance.file().to_owned());
+    if let Some(entrance) = entrance {
+        let (url, api, closing) = (entrance.url(), api.clone(), closing.clone());
+        tokio::spawn(server::serve_browsers(entrance, api, closing));
+        (options.announce)(&url);
+    }
     let serving = tokio::spawn(server::serve(socket, api.clone(), closing.clone()));
     let how = wait_for_the_end(&api, signals).await?;
     leave(&api, how).await;
@@ -97,6 +120,9 @@ pub(crate) async fn serve(mut options: Options) -> Result<(), ApiError> {
     }
     let _ = std::fs::remove_file(options.paths.pid_file());
     let _ = std::fs::remove_file(&options.paths.socket);
+    if let Some(url) = url {
+        let _ = std::fs::remove_file(url);
+    }
     tracing::info!("the daemon ended");
     Ok(())
 }
@@ -226,6 +252,7 @@ pub(crate) fn work(
         engine,
         credentials,
         redactor,
+        notifier: Notifier::new(config.notices()),
     })
 }
 
@@ -271,6 +298,9 @@ fn write_pid(options: &Options) -> Result<(), ApiError> {
 fn start_chores(api: &Api, working: &Working) {
     let engine = working.engine.clone();
     tokio::spawn(async move { engine.watch_for_sleep().await });
+    tokio::spawn(notifier::tell(api.clone()));
+    let heard = api.inner.heard.clone();
+    tokio::spawn(heard.listen(working.engine.clone(), api.inner.clock.clone()));
     let (engine, home) = (working.engine.clone(), api.home());
     tokio::spawn(async move {
         loop {

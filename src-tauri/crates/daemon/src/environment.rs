@@ -41,6 +41,25 @@ pub(crate) fn for_children() -> Vec<(String, String)> {
     kept
 }
 
+/// Whether there is a session bus, and so perhaps a desktop to tell something on. Looked
+/// for each time: somebody may log in later.
+pub(crate) fn has_session_bus() -> bool {
+    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    match set("DBUS_SESSION_BUS_ADDRESS") {
+        // Other addresses start programs to find or make a bus.
+        Some(address) => address.starts_with("unix:path=") || address.starts_with("unix:abstract="),
+        None => set("XDG_RUNTIME_DIR")
+            .is_some_and(|dir| std::path::Path::new(&dir).join("bus").exists()),
+    }
+}
+
+/// The user's home folder.
+pub(crate) fn user_home() -> Option<std::path::PathBuf> {
+    std::env::var_os("HOME")
+        .filter(|home| !home.is_empty())
+        .map(Into::into)
+}
+
 /// Reads the variables that `--key-env` names.
 pub(crate) fn for_keys() -> ReadEnv {
     Arc::new(|name| std::env::var(name).ok())

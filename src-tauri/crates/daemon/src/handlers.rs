@@ -1,18 +1,38 @@
 //! One function an endpoint, named as in the protocol's list.
 
+mod agents;
 mod backends;
 mod figures;
 mod health;
+mod keys;
+mod listing;
+mod notices;
+mod overview;
+mod projects;
+mod rehearsal;
 mod reviews;
 mod runs;
+mod series;
+mod settings;
+pub(crate) mod steps;
 
+pub(crate) use agents::{agents_found, probe};
 pub(crate) use backends::{backend_add, backend_list, backend_remove, backend_test};
 pub(crate) use figures::{cost, limits};
 pub(crate) use health::{backup, doctor, restore, status, stop, version};
-pub(crate) use reviews::{decide, reviews, snooze};
+pub(crate) use keys::{backend_change, backend_key};
+pub(crate) use listing::runs;
+pub(crate) use notices::{notice_act, notices};
+pub(crate) use overview::{health, log_lines, service};
+pub(crate) use projects::{folders, project, projects};
+pub(crate) use rehearsal::rehearsal;
+pub(crate) use reviews::{decide, review, reviews, snooze, undo};
 pub(crate) use runs::{
-    apply, cancel, diff, discard, logs, message, pause, resume, runs, show, start_run,
+    apply, cancel, diff, discard, logs, message, pause, resume, show, start_error, start_run,
 };
+pub(crate) use series::cost_series;
+pub(crate) use settings::{setting, settings};
+pub(crate) use steps::{activity, op, steps};
 
 use engine::CommandError;
 use protocol::{ApiError, ErrorCode};

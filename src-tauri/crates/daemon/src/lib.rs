@@ -5,9 +5,14 @@ mod api;
 mod boot;
 mod clock;
 mod environment;
+mod guard;
 mod handlers;
+mod heard;
+mod listen;
 mod logs;
+mod notifier;
 mod peer;
+mod rehearsal;
 mod server;
 mod settings;
 #[cfg(target_os = "linux")]
@@ -15,8 +20,10 @@ mod sleep;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod ui;
 mod views;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use protocol::ApiError;
@@ -32,6 +39,11 @@ pub struct Options {
     pub program: PathBuf,
     /// This program's version.
     pub version: &'static str,
+    /// Where browsers are listened to as well; port 0 is any that is free.
+    pub listen: Option<SocketAddr>,
+    /// Is told the address with its token as soon as browsers are listened to. Whoever
+    /// reads it may decide for the user.
+    pub announce: fn(&str),
 }
 
 /// Is the daemon, until it is told to stop.

@@ -10,8 +10,16 @@ use tracing_subscriber::EnvFilter;
 /// Days of logs that are kept.
 const DAYS: usize = 7;
 
+/// Changes what is logged.
+pub(crate) type ChangeLog = Box<dyn Fn(&str) + Send + Sync>;
+
+/// Whether this says what is to be logged.
+pub(crate) fn is_filter(text: &str) -> bool {
+    !text.trim().is_empty() && EnvFilter::try_new(text).is_ok()
+}
+
 /// Starts logging. The guard flushes when dropped.
-pub(crate) fn start(folder: &Path, level: &str) -> Result<WorkerGuard, ApiError> {
+pub(crate) fn start(folder: &Path, level: &str) -> Result<(WorkerGuard, ChangeLog), ApiError> {
     let appender = RollingFileAppender::builder()
         .rotation(Rotation::DAILY)
         .filename_prefix("daemon")
@@ -22,10 +30,17 @@ pub(crate) fn start(folder: &Path, level: &str) -> Result<WorkerGuard, ApiError>
     let (writer, guard) = tracing_appender::non_blocking(appender);
     let filter = EnvFilter::try_new(level).unwrap_or_else(|_| EnvFilter::new("info"));
     // A second daemon in one process (tests) keeps the first one's subscriber.
-    let _ = tracing_subscriber::fmt()
+    let builder = tracing_subscriber::fmt()
         .json()
         .with_env_filter(filter)
         .with_writer(writer)
-        .try_init();
-    Ok(guard)
+        .with_filter_reloading();
+    let handle = builder.reload_handle();
+    let _ = builder.try_init();
+    let change: ChangeLog = Box::new(move |level| {
+        if let Ok(filter) = EnvFilter::try_new(level) {
+            let _ = handle.reload(filter);
+        }
+    });
+    Ok((guard, change))
 }

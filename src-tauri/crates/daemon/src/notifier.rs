@@ -2,14 +2,15 @@
 //! application that holds the lease, else by itself.
 
 mod act;
+mod call;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use domain::{BackendKind, Event};
-use notices::{Board, Click, Desk, Happened, Held, Memory, Screen, Subject, Wishes};
-use protocol::{ApiError, Notice, NoticeKind, Notices, NoticesRequest};
+use notices::{Board, Click, Desk, Happened, Memory, Screen, Subject, Wishes};
+use protocol::{Notice, NoticeKind};
 use store::Stored;
 use tokio::sync::{Notify, mpsc};
 
@@ -28,10 +29,10 @@ const PAGE: u32 = 500;
 
 /// After so many events that told nothing, the place is remembered all the same: the
 /// next daemon need not read them again.
-const REMEMBER_EVERY: u64 = 2_000;
+const REMEMBER_EVERY: u64 = 500;
 
 /// How long after a read that failed the next one is tried.
-const TRY_AGAIN: Duration = Duration::from_secs(5);
+const TRY_AGAIN: Duration = Duration::from_secs(30);
 
 /// What is to be told, who shows it, and the daemon's own way of showing it.
 pub(crate) struct Notifier {
@@ -43,8 +44,8 @@ pub(crate) struct Notifier {
     offered: Notify,
     screen: Screen,
     clicks: Mutex<Option<mpsc::UnboundedReceiver<Click>>>,
-    /// One record at a time, in order.
-    recording: tokio::sync::Mutex<u64>,
+    /// What was recorded last. One record at a time, in order.
+    recorded: tokio::sync::Mutex<Memory>,
     calls: AtomicU64,
     said_no_bus: AtomicBool,
     said_broken: AtomicBool,
@@ -68,7 +69,7 @@ impl Notifier {
             offered: Notify::new(),
             screen: Screen::new(sender),
             clicks: Mutex::new(Some(clicks)),
-            recording: tokio::sync::Mutex::default(),
+            recorded: tokio::sync::Mutex::default(),
             calls: AtomicU64::new(0),
             said_no_bus: AtomicBool::new(false),
             said_broken: AtomicBool::new(false),
@@ -119,7 +120,9 @@ impl Notifier {
             if !self.said_no_bus.swap(true, Ordering::SeqCst) {
                 tracing::info!("there is no session bus: nothing is told on a desktop");
             }
-            return self.delivered(api, &notice.id).await;
+            // Not worth a commit: see REMEMBER_EVERY.
+            self.state().board.delivered(&notice.id);
+            return;
         }
         if !notices::asks(notice.kind) {
             self.delivered(api, &notice.id).await;
@@ -147,112 +150,18 @@ impl Notifier {
     }
 
     async fn remember(&self, api: &Api, working: &Working) {
-        let mut recorded = self.recording.lock().await;
-        let (value, mark) = {
-            let mut state = self.state();
-            let memory = state.board.memory(api.inner.clock.now());
-            (serde_json::to_value(memory).ok(), memory.mark)
-        };
-        match working.store.put_setting(MEMORY, value).await {
-            Ok(()) => *recorded = mark,
-            Err(error) => tracing::warn!(%error, "what was told could not be recorded"),
-        }
-    }
-
-    /// A call of the desktop application: see [`protocol::NoticesRequest`].
-    pub(crate) async fn call(
-        self: &Arc<Self>,
-        api: &Api,
-        request: NoticesRequest,
-    ) -> Result<Notices, ApiError> {
-        let wait = Duration::from_millis(request.wait_ms.min(protocol::MAX_NOTICES_WAIT_MS).into());
-        let until = tokio::time::Instant::now() + wait;
-        let mut connection = Connection {
-            notifier: self.clone(),
-            serial: self.calls.fetch_add(1, Ordering::SeqCst) + 1,
-            holder: request.holder.clone(),
-            answered: false,
-        };
-        if !request.shown.is_empty() {
-            {
-                let mut state = self.state();
-                let holds = state.desk.call(&request, api.inner.clock.now()) != Held::ByAnother;
-                for id in request.shown.iter().filter(|_| holds) {
-                    state.board.delivered(id);
-                }
-            }
-            self.remember(api, api.working()?).await;
-        }
-        loop {
-            let changed = self.offered.notified();
-            tokio::pin!(changed);
-            changed.as_mut().enable();
-            let (held, given) = self.look(api, &request, connection.serial);
-            if let Some(given) = given {
-                connection.answered = true;
-                return Ok(given);
-            }
-            let over = tokio::select! {
-                () = &mut changed => false,
-                () = tokio::time::sleep_until(until) => true,
-                () = api.inner.closing.cancelled() => true,
-            };
-            if over || held == Held::Left {
-                connection.answered = true;
-                let leased = held == Held::ByCaller;
-                if leased {
-                    self.state().desk.answered(api.inner.clock.now());
-                }
-                return Ok(Notices {
-                    leased,
-                    ..Notices::default()
-                });
-            }
-        }
-    }
-
-    fn look(&self, api: &Api, request: &NoticesRequest, serial: u64) -> (Held, Option<Notices>) {
-        let now = api.inner.clock.now();
-        let mut state = self.state();
-        let held = state.desk.call(request, now);
-        let given = match held {
-            Held::ByCaller => {
-                state.call = state.call.max(serial);
-                state.desk.give(now)
-            }
-            Held::ByAnother => None,
-            Held::Left => Some(Notices::default()),
-        };
-        drop(state);
-        self.woken.notify_one();
-        if held == Held::Left {
-            self.offered.notify_waiters();
-        }
-        (held, given)
-    }
-}
-
-/// A call that waits. If it is dropped before it was answered, its caller is gone.
-struct Connection {
-    notifier: Arc<Notifier>,
-    serial: u64,
-    holder: String,
-    answered: bool,
-}
-
-impl Drop for Connection {
-    fn drop(&mut self) {
-        if self.answered {
+        let mut recorded = self.recorded.lock().await;
+        let memory = self.state().board.memory(api.inner.clock.now()).clone();
+        if memory == *recorded {
             return;
         }
-        let mut state = self.notifier.state();
-        // The same caller may have called again already.
-        if state.call == self.serial {
-            state.desk.lost(&self.holder);
+        let Ok(value) = serde_json::to_value(&memory) else {
+            return;
+        };
+        match working.store.put_setting(MEMORY, Some(value)).await {
+            Ok(()) => *recorded = memory,
+            Err(error) => tracing::warn!(%error, "what was told could not be recorded"),
         }
-        drop(state);
-        self.notifier.woken.notify_one();
-        self.notifier.offered.notify_waiters();
     }
 }
 
@@ -309,6 +218,9 @@ async fn begin(api: &Api, working: &Working) -> Result<(), store::ReadError> {
     let kept = store.setting(MEMORY).await?;
     let known = kept.and_then(|value| serde_json::from_value::<Memory>(value).ok());
     let memory = known.filter(|memory| memory.mark <= last);
+    if let Some(memory) = &memory {
+        *working.notifier.recorded.lock().await = memory.clone();
+    }
     let new = memory.is_none();
     let mut board = Board::new(memory.unwrap_or_else(|| Memory {
         mark: last,
@@ -372,7 +284,7 @@ async fn turn(api: &Api, working: &Working) -> Result<Option<Duration>, store::R
         tracing::info!(id = notice.id, "the desktop application did not show this");
         notifier.show_here(api, notice);
     }
-    if mark.saturating_sub(*notifier.recording.lock().await) >= REMEMBER_EVERY {
+    if mark.saturating_sub(notifier.recorded.lock().await.mark) >= REMEMBER_EVERY {
         notifier.remember(api, working).await;
     }
     let state = notifier.state();

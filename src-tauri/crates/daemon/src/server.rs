@@ -8,7 +8,7 @@ use axum::Json;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, State};
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::serve::Listener;
@@ -18,9 +18,12 @@ use tokio_stream::StreamExt as _;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::Api;
+use crate::guard::{self, Guard};
 use crate::handlers;
+use crate::listen::Entrance;
 use crate::peer::{Peer, must_be_outside};
 use crate::stream;
+use crate::ui;
 
 type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -94,6 +97,40 @@ pub(crate) async fn serve(
         .map_err(ApiError::internal)
 }
 
+/// The same for browsers, which come over TCP and through the guard.
+pub(crate) async fn serve_browsers(entrance: Entrance, api: Api, stop: CancellationToken) {
+    let address = entrance.address;
+    let _ = api.inner.listens.set(address);
+    let guard = Guard::new(entrance.token.clone(), address.port());
+    let service = browser_router(api, guard).into_make_service_with_connect_info::<Peer>();
+    tracing::info!(%address, "browsers are listened to");
+    let served = axum::serve(entrance.listener, service)
+        .with_graceful_shutdown(async move { stop.cancelled().await })
+        .await;
+    if let Err(error) = served {
+        tracing::error!(%error, "browsers are no longer listened to");
+    }
+}
+
+/// What a browser can reach: the API, and the UI's files for all else that is read.
+fn browser_router(api: Api, guard: Guard) -> Router {
+    router(api)
+        .fallback(async |method: Method, uri: Uri| match method {
+            Method::GET if !uri.path().starts_with("/v1/") => ui::file(&uri),
+            _ => unknown(),
+        })
+        .layer(axum::middleware::from_fn_with_state(guard, guard::watch))
+}
+
+/// Endpoints that change nothing durable and still are not for a run to call: they run
+/// what the caller says.
+const NOT_FROM_INSIDE: &[&str] = &["probe", "project"];
+
+/// Whether a call of this endpoint must come from outside every run.
+fn is_guarded<R: Request>() -> bool {
+    !R::INVALIDATES.is_empty() || NOT_FROM_INSIDE.contains(&R::NAME)
+}
+
 /// One route for each endpoint of the protocol's list. A missing handler does
 /// not compile. Whatever changes something is refused from inside a run: an agent
 /// that could start a run, or raise a budget, could decide.
@@ -108,7 +145,7 @@ macro_rules! routes {
                             let body = whole(body).await?;
                             api.must_serve(<protocol::$request as Request>::NAME)?;
                             let request: protocol::$request = read(&body)?;
-                            if !<protocol::$request as Request>::INVALIDATES.is_empty() {
+                            if is_guarded::<protocol::$request>() {
                                 must_be_outside(peer, api.home().join("keepers")).await?;
                             }
                             let work: BoxFuture<'_, _> = Box::pin(handlers::$name(&api, request));
@@ -127,12 +164,7 @@ protocol::endpoints!(routes);
 fn router(api: Api) -> Router {
     endpoints(Router::new())
         .route("/v1/events", get(stream::events))
-        .fallback(async || {
-            failure(ApiError::not_found(
-                "there is no such endpoint",
-                "is the client newer than the daemon?",
-            ))
-        })
+        .fallback(async || unknown())
         .method_not_allowed_fallback(async || {
             failure(ApiError::usage(
                 "this endpoint is called with another method",
@@ -141,6 +173,13 @@ fn router(api: Api) -> Router {
         })
         .layer(DefaultBodyLimit::disable())
         .with_state(api)
+}
+
+fn unknown() -> Response {
+    failure(ApiError::not_found(
+        "there is no such endpoint",
+        "is the client newer than the daemon?",
+    ))
 }
 
 /// The whole request. One that is too long is read to its end and forgotten: a client

@@ -1,13 +1,16 @@
 //! `<home>/config.toml`: numbers a user may change.
 
+pub(crate) mod catalog;
+pub(crate) mod live;
+
 use std::path::Path;
 
-use domain::Preset;
+use domain::{Budget, NanoUsd, Preset};
 use engine::OnRestart;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// The file's contents; whatever is absent has its default.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Runs that work at the same time.
@@ -54,12 +57,34 @@ pub struct Config {
     pub concurrency: Option<usize>,
     /// Policy of tasks that name none.
     pub policy: Option<Preset>,
+    /// Whether anything is told on the desktop: yes, by default.
+    pub notify: Option<bool>,
+    /// Whether it is told that somebody has to decide something.
+    pub notify_needs_you: Option<bool>,
+    /// Whether it is told that a run failed.
+    pub notify_failed: Option<bool>,
+    /// Whether it is told that runs were interrupted, and went on.
+    pub notify_interrupted: Option<bool>,
+    /// Whether it is told that 90 % of a budget is used.
+    pub notify_budget: Option<bool>,
+    /// Whether it is told that a limit holds a run up for over 15 minutes.
+    pub notify_limit: Option<bool>,
+    /// Whether it is told that a run is done.
+    pub notify_finished: Option<bool>,
+    /// Cost cap of tasks that name none, in dollars.
+    pub max_cost_usd: Option<NanoUsd>,
+    /// Token cap of tasks that name none.
+    pub max_tokens: Option<u64>,
+    /// Cap of tool calls of tasks that name none.
+    pub max_tool_calls: Option<u64>,
+    /// Cap of working time of tasks that name none, in seconds.
+    pub max_duration_s: Option<u64>,
     /// Log filter, such as `info` or `longhaul_engine=debug`.
     pub log: Option<String>,
 }
 
 /// What happens to interrupted runs after a restart.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Restart {
     /// They go on by themselves.
@@ -84,9 +109,34 @@ impl Config {
             problem,
         };
         match std::fs::read_to_string(file) {
-            Ok(text) => toml::from_str(&text).map_err(|e| error(e.to_string())),
+            Ok(text) => Self::parse(file, &text),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
             Err(e) => Err(error(e.to_string())),
+        }
+    }
+
+    /// Reads the file's text.
+    pub(crate) fn parse(file: &Path, text: &str) -> Result<Self, ConfigError> {
+        toml::from_str(text).map_err(|e| ConfigError {
+            file: file.display().to_string(),
+            problem: e.to_string(),
+        })
+    }
+
+    /// The log's filter.
+    pub(crate) fn log(&self) -> &str {
+        self.log.as_deref().unwrap_or("info")
+    }
+
+    /// The caps of tasks that name none.
+    pub fn budget(&self) -> Budget {
+        let base = Budget::default();
+        let ms = |s: u64| i64::try_from(s.saturating_mul(1000)).unwrap_or(i64::MAX);
+        Budget {
+            max_cost: self.max_cost_usd.or(base.max_cost),
+            max_tokens: self.max_tokens.or(base.max_tokens),
+            max_tool_calls: self.max_tool_calls.or(base.max_tool_calls),
+            max_active_ms: self.max_duration_s.map(ms).or(base.max_active_ms),
         }
     }
 
@@ -125,6 +175,26 @@ impl Config {
             auth_recheck_ms: self.auth_recheck_ms.unwrap_or(base.auth_recheck_ms),
             policy: self.policy.unwrap_or(base.policy),
             ..base
+        }
+    }
+
+    /// What is told on the desktop.
+    pub fn notices(&self) -> notices::Wishes {
+        use protocol::NoticeKind::{Budget, Failed, Finished, Interrupted, Limit, NeedsYou};
+        let kinds = [
+            (NeedsYou, self.notify_needs_you),
+            (Failed, self.notify_failed),
+            (Interrupted, self.notify_interrupted),
+            (Budget, self.notify_budget),
+            (Limit, self.notify_limit),
+            (Finished, self.notify_finished),
+        ];
+        let on = self.notify.unwrap_or(true);
+        let wanted = kinds
+            .into_iter()
+            .filter(|(_, one)| on && one.unwrap_or(true));
+        notices::Wishes {
+            kinds: wanted.map(|(kind, _)| kind).collect(),
         }
     }
 

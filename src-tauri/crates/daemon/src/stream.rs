@@ -1,14 +1,17 @@
 //! The event stream: durable events by cursor, streaming text beside them.
 
+use std::collections::HashMap;
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Query, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use domain::Clock;
 use protocol::ApiError;
-use protocol::events::{DELTA, Delta, EventFrame, HELLO, Hello, LogEntry};
+use protocol::events::{DELTA, Delta, DeltaKind, EventFrame, HELLO, Hello, LogEntry};
 use serde::Deserialize;
 use store::{Store, Stored};
 use tokio::sync::{broadcast, mpsc};
@@ -19,6 +22,9 @@ use crate::server::failure;
 /// How often an idle stream says that it lives; a client takes 45 s of silence for a
 /// dead connection.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// Longest text shown with an event, in bytes; the rest is in the operation's own view.
+const TEXT: usize = 4 << 10;
 
 /// Events read at a time.
 const PAGE: u32 = 500;
@@ -59,6 +65,8 @@ async fn open(api: Api, wanted: Wanted) -> Result<Response, ApiError> {
     let (sender, receiver) = mpsc::channel::<Result<Bytes, Infallible>>(64);
     let source = Source {
         deltas: working.engine.deltas(),
+        clock: api.inner.clock.clone(),
+        speaking: HashMap::new(),
         store,
         run,
         from,
@@ -83,6 +91,9 @@ struct Source {
     run: Option<domain::RunId>,
     from: u64,
     deltas: broadcast::Receiver<engine::RunDelta>,
+    clock: Arc<dyn Clock>,
+    /// The model call each run speaks in, until something of the run is recorded.
+    speaking: HashMap<domain::RunId, u32>,
     sender: mpsc::Sender<Result<Bytes, Infallible>>,
 }
 
@@ -123,6 +134,7 @@ impl Source {
                 };
                 self.send(None, Some(&cursor), &frame).await?;
                 self.from = stored.gseq;
+                self.speaking.remove(&stored.run);
             }
             if page.len() < PAGE as usize {
                 if self.run.is_some() {
@@ -135,28 +147,37 @@ impl Source {
 
     /// Streaming text is only for looking at: what a slow client missed is in the journal soon.
     async fn delta(
-        &self,
+        &mut self,
         delta: Result<engine::RunDelta, broadcast::error::RecvError>,
     ) -> Option<()> {
         let Ok(delta) = delta else { return Some(()) };
         if self.run.is_some_and(|run| run != delta.run) {
             return Some(());
         }
-        let agents::Delta::Text(text) = delta.delta else {
-            return Some(());
+        let (kind, text) = match delta.delta {
+            agents::Delta::Text(text) => (DeltaKind::Text, text),
+            agents::Delta::Thinking(text) => (DeltaKind::Thinking, text),
+            _ => return Some(()),
         };
-        let run = self.store.load(delta.run).await.ok()??;
-        let op = run
-            .open_ops
-            .values()
-            .find(|op| op.kind == domain::OpKind::Model)
-            .map_or(0, |op| op.id.0);
+        let op = match self.speaking.get(&delta.run) {
+            Some(op) => *op,
+            None => {
+                let run = self.store.load(delta.run).await.ok()??;
+                let mut asked = run.open_ops.values();
+                let op = asked.find(|op| op.kind == domain::OpKind::Model);
+                let op = op.map_or(0, |op| op.id.0);
+                self.speaking.insert(delta.run, op);
+                op
+            }
+        };
         self.send(
             Some(DELTA),
             None,
             &Delta {
                 run: delta.run,
                 op,
+                kind,
+                at: self.clock.now().into(),
                 text,
             },
         )
@@ -200,10 +221,15 @@ pub(crate) async fn entry_of(store: &Store, stored: &Stored) -> LogEntry {
             .map(|bytes| crate::views::readable(&bytes)),
         None => None,
     };
+    let (text, cut) = match text.map(|text| crate::views::beginning(text, TEXT)) {
+        Some((text, cut)) => (Some(text), cut),
+        None => (None, false),
+    };
     LogEntry {
         seq: stored.entry.seq,
         at: stored.entry.at.into(),
         text,
+        cut,
         event: stored.entry.event.clone(),
     }
 }

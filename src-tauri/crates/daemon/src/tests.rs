@@ -2,10 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod browser;
 mod calls;
 mod events;
+mod fixture;
 mod maintenance;
 mod peers;
+mod rooms;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -26,8 +29,10 @@ use tokio::task::JoinHandle;
 use crate::Options;
 use crate::api::Api;
 use crate::clock::SystemClock;
+use crate::rehearsal::Stage;
 use crate::server::{self, UserSocket};
 use crate::settings::Config;
+use crate::settings::live::Live;
 
 /// Plenty for anything that is to happen.
 const SOON: Duration = Duration::from_secs(20);
@@ -49,6 +54,8 @@ fn options(folder: &TempDir) -> Options {
         },
         program: PathBuf::from("/nonexistent/longhaul"),
         version: "0.1.0",
+        listen: None,
+        announce: |_| {},
     }
 }
 
@@ -71,7 +78,17 @@ impl InProcess {
             Err(trouble) => (None, Some(trouble)),
         };
         let socket = UserSocket::bind(&options.paths.socket).unwrap();
-        let api = Api::new(options.clone(), clock, owned, working, trouble);
+        let settings = Live::new(options.paths.config(), Config::default(), None);
+        let stage = Stage::default();
+        let api = Api::new(
+            options.clone(),
+            clock,
+            owned,
+            working,
+            trouble,
+            settings,
+            stage,
+        );
         let closing = api.inner.closing.clone();
         Self {
             serving: tokio::spawn(server::serve(socket, api.clone(), closing)),

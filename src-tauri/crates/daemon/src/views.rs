@@ -2,7 +2,7 @@
 
 use domain::{BlobRef, Budget, OpId, Phase, PlanState, Run, RunState};
 use protocol::{
-    ApiError, BudgetView, CheckpointView, OpView, PlanItemView, Progress, Recovery, ReviewView,
+    ApiError, BudgetView, CheckpointView, OpView, OpsWanted, PlanItemView, Progress, Recovery,
     RunSummary, RunView, Usage, WorkspaceView,
 };
 use store::{OpRow, RunRow, Store};
@@ -10,8 +10,12 @@ use store::{OpRow, RunRow, Store};
 /// Most operations in one view; the newest are shown, all are in the logs.
 const OPS: u32 = 2_000;
 
-/// Everything about one run.
-pub(crate) async fn run_view(store: &Store, run: &Run) -> Result<RunView, ApiError> {
+/// Everything about one run; its reviews are the caller's to add.
+pub(crate) async fn run_view(
+    store: &Store,
+    run: &Run,
+    wanted: OpsWanted,
+) -> Result<RunView, ApiError> {
     let state = run.state();
     let causes: Vec<String> = match state {
         RunState::Waiting => run
@@ -22,15 +26,18 @@ pub(crate) async fn run_view(store: &Store, run: &Run) -> Result<RunView, ApiErr
         _ => Vec::new(),
     };
     let wait = run.waits.first().filter(|_| state == RunState::Waiting);
-    let from = OpId(run.ops_recorded.saturating_sub(OPS) + 1);
-    let ops = store
-        .ops(run.id, from, OPS)
-        .await
-        .map_err(ApiError::internal)?;
-    let checkpoints = store
-        .checkpoints(run.id)
-        .await
-        .map_err(ApiError::internal)?;
+    let (ops, checkpoints) = match wanted {
+        OpsWanted::All => {
+            let from = OpId(run.ops_recorded.saturating_sub(OPS) + 1);
+            let ops = store.ops(run.id, from, OPS).await;
+            let checkpoints = store.checkpoints(run.id).await;
+            (
+                ops.map_err(ApiError::internal)?,
+                checkpoints.map_err(ApiError::internal)?,
+            )
+        }
+        OpsWanted::None => (Vec::new(), Vec::new()),
+    };
     Ok(RunView {
         id: run.id,
         state,
@@ -68,11 +75,7 @@ pub(crate) async fn run_view(store: &Store, run: &Run) -> Result<RunView, ApiErr
                 at: c.at.into(),
             })
             .collect(),
-        reviews: run
-            .reviews
-            .values()
-            .map(|r| ReviewView::new(r, Some(run.task.title.clone()), None))
-            .collect(),
+        reviews: Vec::new(),
         result: said(store, run.result.as_ref()).await?,
         partial_result: said(store, run.partial.as_ref()).await?,
         recovery: recovery(store, run).await?,
@@ -85,7 +88,7 @@ pub(crate) async fn run_view(store: &Store, run: &Run) -> Result<RunView, ApiErr
 }
 
 /// Why a run that does not wait is where it is.
-fn rest_cause(run: &Run) -> Option<String> {
+pub(crate) fn rest_cause(run: &Run) -> Option<String> {
     match run.phase {
         Phase::Failed => run
             .failure
@@ -96,7 +99,7 @@ fn rest_cause(run: &Run) -> Option<String> {
     }
 }
 
-fn rest_detail(run: &Run) -> Option<String> {
+pub(crate) fn rest_detail(run: &Run) -> Option<String> {
     match run.phase {
         Phase::Failed => run.failure.as_ref().map(|failure| failure.message.clone()),
         Phase::Interrupted => run.interrupted.as_ref().map(|i| i.detail.clone()),
@@ -116,7 +119,7 @@ fn workspace_view(run: &Run) -> WorkspaceView {
     }
 }
 
-fn progress(run: &Run) -> Progress {
+pub(crate) fn progress(run: &Run) -> Progress {
     let count = |state| {
         u32::try_from(run.plan.iter().filter(|item| item.state == state).count())
             .unwrap_or(u32::MAX)
@@ -146,7 +149,7 @@ fn progress(run: &Run) -> Progress {
     }
 }
 
-fn op_view(op: &OpRow) -> OpView {
+pub(crate) fn op_view(op: &OpRow) -> OpView {
     OpView {
         id: op.id.0,
         step: op.step,
@@ -170,8 +173,12 @@ fn op_view(op: &OpRow) -> OpView {
     }
 }
 
+/// Whole seconds of milliseconds.
+pub(crate) fn seconds(ms: i64) -> u64 {
+    u64::try_from(ms / 1000).unwrap_or_default()
+}
+
 fn budget_view(run: &Run, budget: &Budget) -> BudgetView {
-    let seconds = |ms: i64| u64::try_from(ms / 1000).unwrap_or_default();
     BudgetView {
         max_cost_usd: budget.max_cost,
         max_tokens: budget.max_tokens,
@@ -224,12 +231,21 @@ pub(crate) fn summary(row: &RunRow) -> RunSummary {
         backend: row.backend.clone(),
         kind: row.kind,
         model: row.model.clone(),
+        until: row.wake_at.map(Into::into),
+        detail: None,
+        now: None,
+        answered_by: row.answered_by.clone(),
+        max_cost_usd: None,
+        max_duration_s: None,
+        used_duration_s: seconds(row.spent.active_ms),
+        tool_calls: row.spent.tool_calls,
         steps: row.step,
         open_reviews: row.open_reviews,
         cost_usd: row.spent.settled,
         unsettled_cost_usd: row.spent.unsettled,
         created_at: row.created_at.into(),
         updated_at: row.updated_at.into(),
+        heard_at: row.updated_at.into(),
         ended_at: row.ended_at.map(Into::into),
         simulated: row.kind == domain::BackendKind::Rehearsal,
     }
@@ -258,4 +274,13 @@ pub(crate) fn readable(bytes: &[u8]) -> String {
         .filter_map(|block| block.get("text")?.as_str())
         .collect();
     texts.join("\n")
+}
+
+/// The first bytes of a text, to the beginning of a letter; whether that is not all.
+pub(crate) fn beginning(mut text: String, bytes: usize) -> (String, bool) {
+    if text.len() <= bytes {
+        return (text, false);
+    }
+    text.truncate(text.floor_char_boundary(bytes));
+    (text, true)
 }

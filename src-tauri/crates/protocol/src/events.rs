@@ -47,6 +47,9 @@ pub struct LogEntry {
     /// said, what a tool answered), shortened to 4 KiB.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
+    /// Whether `text` is only the beginning of it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cut: bool,
     /// The event itself: `kind` and the fields of that kind.
     pub event: Event,
 }

@@ -49,8 +49,8 @@ pub use health::{
 };
 pub use moment::Moment;
 pub use notices::{
-    MAX_NOTICES_WAIT_MS, Notice, NoticeActRequest, NoticeActed, NoticeAction, NoticeKind,
-    Notices, NoticesRequest,
+    MAX_NOTICES_WAIT_MS, Notice, NoticeActRequest, NoticeActed, NoticeAction, NoticeKind, Notices,
+    NoticesRequest,
 };
 pub use projects::{
     Folder, Folders, FoldersRequest, ProjectFacts, ProjectList, ProjectRequest, ProjectUse,

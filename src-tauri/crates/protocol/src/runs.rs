@@ -80,7 +80,8 @@ pub struct RunsRequest {
     pub backend: Option<String>,
     /// Only those with these words in title, project or prompt, or in what was said.
     pub text: Option<String>,
-    /// Only those with an event after this cursor (of an earlier [`RunList`]).
+    /// Only those with an event after this cursor (of an earlier [`RunList`]), whatever
+    /// state they are in: what left `state` must be seen to have left it.
     pub since: Option<String>,
     /// At most so many; all if absent.
     pub limit: Option<u32>,

@@ -100,6 +100,8 @@ pub struct OpDetail {
     pub op: OpView,
     /// Its arguments, indented where they are JSON; to 256 KiB.
     pub arguments: String,
+    /// What a person put in their place before approving it, in the same form.
+    pub edited: Option<String>,
     /// What it answered, as the model was told; to 256 KiB.
     pub result: Option<String>,
     /// Bytes of its whole output, where `result` is a part of it.

@@ -123,6 +123,7 @@ fn a_journal_entry_keeps_its_event_and_shows_its_time() {
         seq: entry.seq,
         at: entry.at.into(),
         text: None,
+        cut: false,
         event: entry.event,
     };
     let value = serde_json::to_value(&shown).expect("it has string keys");

@@ -12,6 +12,7 @@ pub mod effects;
 pub mod model_server;
 pub mod processes;
 pub mod project;
+pub mod rehearsal;
 pub mod scripted_agent;
 pub mod sim_clock;
 pub mod test_daemon;

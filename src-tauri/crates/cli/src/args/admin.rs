@@ -64,6 +64,10 @@ pub(crate) enum DaemonCommand {
         /// Begin a session of its own first: how other commands start it
         #[arg(long, hide = true)]
         detached: bool,
+        /// Serve browsers on this machine too, at 127.0.0.1:PORT (port 0: any that is free);
+        /// prints the address to open, with its token
+        #[arg(long, value_name = "ADDR", value_parser = parse::listen)]
+        listen: Option<std::net::SocketAddr>,
     },
     /// Start it in the background
     Start,

@@ -23,7 +23,11 @@ pub(super) async fn cost(context: &Context, args: CostArgs) -> Result<u8, Failur
     let report = context
         .client()
         .await?
-        .cost(CostRequest { by, since })
+        .cost(CostRequest {
+            by,
+            since,
+            ..CostRequest::default()
+        })
         .await?;
     if args.csv {
         context.print.raw(&csv(&report))?;

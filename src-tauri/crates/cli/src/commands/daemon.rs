@@ -1,5 +1,7 @@
 //! `daemon …`
 
+use std::io::Write as _;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use client::{Client, ClientError, start_daemon_if_absent};
@@ -18,7 +20,11 @@ use crate::times;
 const STOP_PATIENCE: Duration = Duration::from_secs(600);
 
 /// Is the daemon until it is told to end.
-pub(super) fn run(context: &Context, detached: bool) -> Result<u8, Failure> {
+pub(super) fn run(
+    context: &Context,
+    detached: bool,
+    listen: Option<SocketAddr>,
+) -> Result<u8, Failure> {
     if detached {
         // Away from the terminal and process group of whoever started us. It fails only
         // for a group leader, which then has nothing to get away from.
@@ -28,9 +34,17 @@ pub(super) fn run(context: &Context, detached: bool) -> Result<u8, Failure> {
         paths: context.launch.paths.clone(),
         program: context.launch.program.clone(),
         version: VERSION,
+        listen,
+        announce: if detached { |_| {} } else { announce },
     };
     daemon::run(options)?;
     Ok(0)
+}
+
+/// Once, to whoever started it in a terminal: what to open in a browser.
+fn announce(url: &str) {
+    // A terminal that is gone cannot be told; the file beside the socket says the same.
+    let _ = writeln!(std::io::stdout(), "{url}");
 }
 
 pub(super) async fn control(context: &Context, command: DaemonCommand) -> Result<u8, Failure> {
@@ -100,6 +114,13 @@ fn words(status: &DaemonStatus) -> String {
         format!("socket  {}", status.socket),
         format!("slots   {} of {} used", status.slots_used, status.slots),
     ];
+    if let Some(address) = &status.listen {
+        let file = std::path::Path::new(&status.socket).with_extension("url");
+        lines.push(format!(
+            "browser http://{address} (with its token in {})",
+            file.display()
+        ));
+    }
     if let Some(trouble) = &status.trouble {
         lines.push(format!("trouble {trouble}"));
     }

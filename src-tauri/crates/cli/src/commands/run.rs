@@ -2,7 +2,7 @@
 
 use client::Client;
 use domain::RunId;
-use protocol::{RunRequest, RunStarted, ShowRequest};
+use protocol::{OpsWanted, RunRequest, RunStarted, ShowRequest};
 use serde_json::json;
 
 use super::input;
@@ -114,6 +114,7 @@ pub(super) async fn farewell(
     let run = client
         .show(ShowRequest {
             run: id.to_string(),
+            ops: OpsWanted::None,
         })
         .await?;
     let open = super::show::open_reviews(&run);

@@ -20,6 +20,7 @@ pub(super) async fn runs(context: &Context, args: RunsArgs) -> Result<u8, Failur
         .runs(RunsRequest {
             state: args.state,
             project,
+            ..RunsRequest::default()
         })
         .await?;
     context.print.either(&list, || {

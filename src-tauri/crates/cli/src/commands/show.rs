@@ -11,7 +11,12 @@ use crate::times;
 
 pub(super) async fn show(context: &Context, args: OneRun) -> Result<u8, Failure> {
     let client = context.client().await?;
-    let run = client.show(ShowRequest { run: args.run }).await?;
+    let run = client
+        .show(ShowRequest {
+            run: args.run,
+            ..ShowRequest::default()
+        })
+        .await?;
     context.print.either(&run, || words(context, &run))?;
     Ok(0)
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use client::Client;
 use domain::RunState;
-use protocol::{ApiError, ErrorCode, LogsRequest, RunView, ShowRequest};
+use protocol::{ApiError, ErrorCode, LogsRequest, OpsWanted, RunView, ShowRequest};
 
 use super::run::attach;
 use super::show::open_reviews;
@@ -55,6 +55,7 @@ async fn watch(client: &Client, args: &WaitArgs) -> Result<RunView, Failure> {
     let run = client
         .show(ShowRequest {
             run: args.run.clone(),
+            ops: OpsWanted::None,
         })
         .await?;
     let mut stream = client.events(None, Some(run.id));
@@ -64,6 +65,7 @@ async fn watch(client: &Client, args: &WaitArgs) -> Result<RunView, Failure> {
         let run = client
             .show(ShowRequest {
                 run: run.id.to_string(),
+                ops: OpsWanted::None,
             })
             .await?;
         if args.states.is_empty() {
@@ -119,7 +121,12 @@ fn never(run: &RunView, args: &WaitArgs) -> Failure {
 pub(super) async fn logs(context: &Context, args: LogsArgs) -> Result<u8, Failure> {
     let client = context.client().await?;
     if args.follow {
-        let run = client.show(ShowRequest { run: args.run }).await?;
+        let run = client
+            .show(ShowRequest {
+                run: args.run,
+                ops: OpsWanted::None,
+            })
+            .await?;
         attach(context, &client, run.id).await?;
         return Ok(0);
     }

@@ -9,11 +9,12 @@ use protocol::{
 };
 use serde_json::json;
 use testkit::SampleProject;
+use testkit::rehearsal as model;
 
+use super::Pace;
 use super::approval::{self, Pressed};
 use super::stage::{Stage, told};
 use super::survivors::Running;
-use super::{Pace, model};
 use crate::failure::Failure;
 use crate::follow::{Follower, Item};
 use crate::print::Look;
@@ -309,6 +310,7 @@ async fn settle_up(stage: &mut Stage) -> Result<(), Failure> {
 async fn view(stage: &Stage, run: RunId) -> Result<RunView, Failure> {
     let request = ShowRequest {
         run: run.to_string(),
+        ..ShowRequest::default()
     };
     Ok(stage.client().show(request).await?)
 }
@@ -316,6 +318,7 @@ async fn view(stage: &Stage, run: RunId) -> Result<RunView, Failure> {
 async fn open_review(stage: &Stage, run: RunId) -> Result<ReviewView, Failure> {
     let request = ReviewsRequest {
         run: Some(run.to_string()),
+        ..ReviewsRequest::default()
     };
     let reviews = stage.client().reviews(request).await?.reviews;
     reviews

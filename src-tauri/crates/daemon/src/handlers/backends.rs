@@ -3,22 +3,21 @@
 use domain::BackendKind;
 use engine::BackendConfig;
 use protocol::{
-    ApiError, BackendAdd, BackendCheck, BackendList, BackendListRequest, BackendRemove,
-    BackendRemoved, BackendTest, BackendTestRequest, BackendView, ErrorCode, KeySource as GivenKey,
-    KeyView,
+    ApiError, BackendAdd, BackendList, BackendListRequest, BackendRemove, BackendRemoved,
+    BackendTest, BackendTestRequest, BackendView, ErrorCode, KeySource as GivenKey, KeyView,
 };
 use secrets::{KeySource, KeychainError, Secret};
 
 use crate::api::{Api, Working};
 
 /// How long a key command's answer is used, in seconds.
-const KEY_TTL_S: u64 = 300;
+pub(super) const KEY_TTL_S: u64 = 300;
 
 pub(crate) async fn backend_add(api: &Api, request: BackendAdd) -> Result<BackendView, ApiError> {
     // A key's command runs outside of every sandbox.
     let working = api.working()?;
     check_name(&request.name)?;
-    check_kind(&request)?;
+    check_settings(request.kind, request.base_url.as_deref())?;
     let given = request.key.is_some();
     let key = match request.key {
         Some(key) => keep_key(working, &request.name, key).await?,
@@ -69,27 +68,28 @@ fn check_name(name: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
-fn check_kind(request: &BackendAdd) -> Result<(), ApiError> {
+/// Whether such a backend could be used at all.
+pub(super) fn check_settings(kind: BackendKind, base_url: Option<&str>) -> Result<(), ApiError> {
     let supported = [
         BackendKind::Anthropic,
         BackendKind::ClaudeCode,
         BackendKind::Rehearsal,
     ];
-    if !supported.contains(&request.kind) {
+    if !supported.contains(&kind) {
         let words: Vec<&str> = supported.iter().map(|kind| kind.word()).collect();
         return Err(ApiError::usage(
-            format!("backends of kind {} are not supported yet", request.kind),
+            format!("backends of kind {kind} are not supported yet"),
             format!("use one of: {}", words.join(", ")),
         ));
     }
-    if request.kind == BackendKind::Rehearsal && request.base_url.is_none() {
+    if kind == BackendKind::Rehearsal && base_url.is_none() {
         return Err(ApiError::usage(
             "a rehearsal backend needs --base-url",
             "`longhaul rehearse` sets one up by itself",
         ));
     }
-    if let Some(url) = &request.base_url
-        && request.kind != BackendKind::ClaudeCode
+    if let Some(url) = base_url
+        && kind != BackendKind::ClaudeCode
     {
         agents::anthropic::Http::new()
             .map_err(ApiError::internal)
@@ -106,7 +106,11 @@ fn check_kind(request: &BackendAdd) -> Result<(), ApiError> {
     Ok(())
 }
 
-async fn keep_key(working: &Working, name: &str, key: GivenKey) -> Result<KeySource, ApiError> {
+pub(super) async fn keep_key(
+    working: &Working,
+    name: &str,
+    key: GivenKey,
+) -> Result<KeySource, ApiError> {
     match key {
         GivenKey::Command { command } => Ok(KeySource::Command {
             command,
@@ -190,40 +194,24 @@ pub(crate) async fn backend_test(
     api: &Api,
     request: BackendTestRequest,
 ) -> Result<BackendTest, ApiError> {
-    let engine = &api.working()?.engine;
+    let working = api.working()?;
+    let engine = &working.engine;
     engine
         .backend(&request.name)
         .await
         .map_err(|_| no_backend(&request.name))?;
-    let check = match engine.test_backend(&request.name).await {
-        Ok(checked) => BackendCheck {
-            what: "reachable, credential accepted".to_owned(),
-            ok: true,
-            detail: checked
-                .version
-                .unwrap_or_else(|| format!("{} models offered", checked.models.len())),
-        },
-        Err(why) => BackendCheck {
-            what: "usable".to_owned(),
-            ok: false,
-            detail: why,
-        },
-    };
-    Ok(BackendTest {
-        name: request.name,
-        ok: check.ok,
-        checks: vec![check],
-    })
+    let tried = engine.test_backend(&request.name).await;
+    Ok(super::agents::tested(working, &request.name, tried))
 }
 
-fn no_backend(name: &str) -> ApiError {
+pub(super) fn no_backend(name: &str) -> ApiError {
     ApiError::not_found(
         format!("there is no backend '{name}'"),
         "`longhaul backend list` shows those that are set up",
     )
 }
 
-fn view(config: &BackendConfig) -> BackendView {
+pub(super) fn view(config: &BackendConfig) -> BackendView {
     BackendView {
         name: config.name.clone(),
         kind: config.kind,

@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 
+use domain::{NanoUsd, Timestamp, Tokens, UsagePart};
 use engine::BackendConfig;
 use protocol::{
     ApiError, BucketView, CostBy, CostReport, CostRequest, CostRow, LimitsRequest, LimitsView,
     Usage,
 };
 use secrets::KeySource;
-use store::{GroupBy, LedgerFilter, LedgerTotals};
+use store::{CacheReads, GroupBy, LedgerFilter, LedgerTotals};
 
 use crate::api::{Api, Working};
 
@@ -24,16 +25,27 @@ pub(crate) async fn cost(api: &Api, request: CostRequest) -> Result<CostReport, 
     let offset = jiff::tz::TimeZone::system().to_offset(now);
     let filter = LedgerFilter {
         since: request.since.map(|since| since.0),
+        until: request.until.map(|until| until.0),
         utc_offset_ms: i64::from(offset.seconds()) * 1000,
         ..LedgerFilter::default()
     };
-    let totals = api
-        .working()?
-        .store
-        .ledger_totals(by, &filter)
-        .await
-        .map_err(ApiError::internal)?;
-    let rows: Vec<CostRow> = totals.iter().map(row).collect();
+    let working = api.working()?;
+    let totals = working.store.ledger_totals(by, &filter).await;
+    let reads = working.store.cache_reads(by, &filter).await;
+    let saved = saved(
+        working,
+        reads.map_err(ApiError::internal)?,
+        api.inner.clock.now(),
+    );
+    let mut rows: Vec<CostRow> = totals
+        .map_err(ApiError::internal)?
+        .iter()
+        .map(row)
+        .collect();
+    for row in &mut rows {
+        // Ids of runs are written with hyphens in rows.
+        row.cache_saved_usd = saved.get(&row.key.replace('-', "")).copied();
+    }
     let total = rows.iter().fold(
         CostRow {
             key: "total".to_owned(),
@@ -49,6 +61,42 @@ pub(crate) async fn cost(api: &Api, request: CostRequest) -> Result<CostReport, 
     })
 }
 
+/// What the tokens read from caches would have cost besides as plain input, by group
+/// (its name without hyphens). A group whose models have no known price is left out.
+fn saved(working: &Working, reads: Vec<CacheReads>, now: Timestamp) -> HashMap<String, NanoUsd> {
+    let prices = working.engine.prices();
+    let cost = |model: &str, tokens: Tokens| {
+        let part = UsagePart {
+            model: model.to_owned(),
+            tokens,
+            ..UsagePart::default()
+        };
+        prices.price(&[part], now).cost
+    };
+    let mut saved: HashMap<String, NanoUsd> = HashMap::new();
+    for read in reads {
+        let input = read.tokens;
+        let plain = cost(
+            &read.model,
+            Tokens {
+                input,
+                ..Tokens::default()
+            },
+        );
+        let cached = cost(
+            &read.model,
+            Tokens {
+                cache_read: input,
+                ..Tokens::default()
+            },
+        );
+        if let (Some(plain), Some(cached)) = (plain, cached) {
+            *saved.entry(read.key.replace('-', "")).or_default() += plain - cached;
+        }
+    }
+    saved
+}
+
 fn row(totals: &LedgerTotals) -> CostRow {
     CostRow {
         key: totals.key.clone(),
@@ -58,6 +106,7 @@ fn row(totals: &LedgerTotals) -> CostRow {
         estimated_usd: totals.estimated,
         unsettled_cost_usd: totals.unsettled,
         unpriced_requests: totals.unpriced_requests,
+        cache_saved_usd: None,
     }
 }
 
@@ -76,6 +125,10 @@ fn add(sum: CostRow, row: &CostRow) -> CostRow {
         estimated_usd: sum.estimated_usd + row.estimated_usd,
         unsettled_cost_usd: sum.unsettled_cost_usd + row.unsettled_cost_usd,
         unpriced_requests: sum.unpriced_requests + row.unpriced_requests,
+        cache_saved_usd: match (sum.cache_saved_usd, row.cache_saved_usd) {
+            (None, None) => None,
+            (one, other) => Some(one.unwrap_or_default() + other.unwrap_or_default()),
+        },
     }
 }
 

@@ -43,8 +43,13 @@ pub(crate) async fn status(api: &Api, _request: StatusRequest) -> Result<DaemonS
         slots_used: 0,
         runs: BTreeMap::new(),
         open_reviews: 0,
+        listen: api.inner.listens.get().map(ToString::to_string),
+        protocol: PROTOCOL,
+        cursor: None,
     };
     if let Some(working) = &api.inner.working {
+        let store = &working.store;
+        status.cursor = Some(store.cursor(store.last_gseq()));
         let (slots, used) = working.engine.slots();
         status.slots = u32::try_from(slots).unwrap_or(u32::MAX);
         status.slots_used = u32::try_from(used).unwrap_or(u32::MAX);
@@ -60,7 +65,7 @@ pub(crate) async fn status(api: &Api, _request: StatusRequest) -> Result<DaemonS
         }
         let open = working
             .store
-            .count_open_reviews()
+            .count_open_reviews(api.inner.clock.now())
             .await
             .map_err(ApiError::internal)?;
         status.open_reviews = u32::try_from(open).unwrap_or(u32::MAX);

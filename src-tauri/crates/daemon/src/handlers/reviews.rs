@@ -13,7 +13,6 @@ use store::{ReviewFilter, ReviewOrder, ReviewRow, ReviewStatus, Snoozed, Stored}
 
 use crate::api::{Api, Working};
 use crate::stream::entry_of;
-use crate::views;
 
 /// Entries of a history's page, unless the client says otherwise.
 const HISTORY_PAGE: u32 = 100;
@@ -196,15 +195,13 @@ pub(crate) async fn review(api: &Api, request: ReviewRequest) -> Result<ReviewDe
     let row = store.review(id).await.map_err(ApiError::internal)?;
     let row = row.ok_or_else(no_review)?;
     let run = row.review.run;
-    let summary = store.run_row(run).await.map_err(ApiError::internal)?;
-    let summary = summary.ok_or_else(no_review)?;
     let op = match row.review.op {
         Some(op) => Some(super::steps::op_detail(store, run, op).await?),
         None => None,
     };
     Ok(ReviewDetail {
         review: Views::new(working).of_row(&row).await?,
-        run: views::summary(&summary),
+        run: super::listing::summary_of(api, run).await?,
         before: before(working, &row.review).await?,
         op,
     })

@@ -7,9 +7,8 @@ use engine::{BackendError, NewRun, StartError};
 use protocol::{
     ApiError, Applied, ApplyAs, ApplyRequest, CancelRequest, DiffRequest, DiffView, DiscardRequest,
     ErrorCode, Estimate, LogPage, LogsRequest, MessageRequest, PauseRequest, ResumeRequest, RunAck,
-    RunAcks, RunList, RunRequest, RunSelector, RunStarted, RunView, RunsRequest, ShowRequest,
+    RunAcks, RunRequest, RunSelector, RunStarted, RunView, ShowRequest,
 };
-use store::RunFilter;
 
 use super::command_error;
 use crate::api::Api;
@@ -36,7 +35,7 @@ pub(crate) async fn start_run(api: &Api, request: RunRequest) -> Result<RunStart
         None => None,
     };
     let estimate = engine.estimate(&project).await;
-    let budget = budget(&request)?;
+    let budget = budget(&request, api.inner.settings.config().budget())?;
     let new = NewRun {
         prompt: request.prompt,
         project,
@@ -66,8 +65,7 @@ pub(crate) async fn start_run(api: &Api, request: RunRequest) -> Result<RunStart
     })
 }
 
-fn budget(request: &RunRequest) -> Result<Budget, ApiError> {
-    let base = Budget::default();
+fn budget(request: &RunRequest, base: Budget) -> Result<Budget, ApiError> {
     let duration = match request.max_duration_s {
         Some(s) => Some(i64::try_from(s.saturating_mul(1000)).map_err(|_| {
             ApiError::usage(
@@ -85,7 +83,7 @@ fn budget(request: &RunRequest) -> Result<Budget, ApiError> {
     })
 }
 
-fn start_error(error: StartError) -> ApiError {
+pub(crate) fn start_error(error: StartError) -> ApiError {
     let words = error.to_string();
     match error {
         StartError::Backend(BackendError::Unknown(_)) => {
@@ -109,23 +107,6 @@ fn start_error(error: StartError) -> ApiError {
     }
 }
 
-pub(crate) async fn runs(api: &Api, request: RunsRequest) -> Result<RunList, ApiError> {
-    let filter = RunFilter {
-        state: request.state,
-        project: request.project,
-        limit: None,
-    };
-    let rows = api
-        .working()?
-        .store
-        .runs(&filter)
-        .await
-        .map_err(ApiError::internal)?;
-    Ok(RunList {
-        runs: rows.iter().map(views::summary).collect(),
-    })
-}
-
 pub(crate) async fn show(api: &Api, request: ShowRequest) -> Result<RunView, ApiError> {
     let id = api.run_id(&request.run).await?;
     let store = &api.working()?.store;
@@ -136,7 +117,10 @@ pub(crate) async fn show(api: &Api, request: ShowRequest) -> Result<RunView, Api
             "`longhaul runs` lists them",
         )
     })?;
-    views::run_view(store, &run).await
+    Ok(RunView {
+        reviews: super::reviews::of_run(api.working()?, &run).await?,
+        ..views::run_view(store, &run, request.ops).await?
+    })
 }
 
 pub(crate) async fn logs(api: &Api, request: LogsRequest) -> Result<LogPage, ApiError> {

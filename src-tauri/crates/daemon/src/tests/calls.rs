@@ -5,7 +5,7 @@ use protocol::{ApiError, CostRequest, ErrorCode, Moment, ShowRequest, StatusRequ
 
 use super::{InProcess, RUN, now};
 
-fn refused<T: std::fmt::Debug>(answer: Result<T, ClientError>) -> ApiError {
+pub(super) fn refused<T: std::fmt::Debug>(answer: Result<T, ClientError>) -> ApiError {
     match answer {
         Err(ClientError::Refused(error)) => error,
         other => panic!("not refused: {other:?}"),
@@ -45,6 +45,7 @@ async fn a_run_is_meant_by_a_beginning_that_only_it_has() {
     let show = async |run: &str| {
         let request = ShowRequest {
             run: run.to_owned(),
+            ..ShowRequest::default()
         };
         daemon.client().show(request).await
     };

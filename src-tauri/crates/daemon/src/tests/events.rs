@@ -1,7 +1,10 @@
 //! The event stream.
 
 use client::StreamItem;
+use protocol::StatusRequest;
 use protocol::events::EventFrame;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::UnixStream;
 
 use super::{InProcess, RUN, SOON, say};
 
@@ -59,6 +62,43 @@ async fn one_runs_stream_has_its_events_only() {
         };
         assert_eq!((frame.run, frame.entry.seq), (run, seq));
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_who_does_not_read_keeps_nobody_from_reading() {
+    const SAID: u64 = 1_500;
+    let daemon = InProcess::new().await;
+    let run = daemon.run(RUN).await;
+    let mut asleep = Vec::new();
+    for _ in 0..5 {
+        let mut stream = UnixStream::connect(&daemon.options.paths.socket)
+            .await
+            .unwrap();
+        let ask = b"GET /v1/events HTTP/1.1\r\nhost: longhaul\r\n\r\n";
+        stream.write_all(ask).await.unwrap();
+        asleep.push(stream);
+    }
+    let mut stream = daemon.client().events(None, None);
+    stream.open().await.unwrap();
+    let store = daemon.store().clone();
+    // More than fits into a socket's buffers, and into the stream's own.
+    let text = "said ".repeat(600);
+    let writing = tokio::spawn(async move {
+        for _ in 0..SAID {
+            say(&store, run, &text).await;
+        }
+    });
+    let all = async {
+        let mut seen = 0;
+        while seen < SAID {
+            if let StreamItem::Event(_) = stream.next().await.unwrap() {
+                seen += 1;
+            }
+        }
+    };
+    tokio::time::timeout(3 * SOON, all).await.unwrap();
+    writing.await.unwrap();
+    daemon.client().status(StatusRequest {}).await.unwrap();
 }
 
 #[tokio::test]

@@ -90,6 +90,7 @@ async fn a_backup_ends_maintenance_with_the_next_start() {
     let next = InProcess::in_folder(folder).await;
     let request = ShowRequest {
         run: RUN.to_owned(),
+        ..ShowRequest::default()
     };
     assert_eq!(
         next.client().show(request).await.unwrap().prompt,

@@ -63,7 +63,7 @@ async fn another_user_is_not_answered_even_where_the_files_would_let_it() {
 }
 
 /// Makes this process the child of a keeper, as far as the home's records say.
-fn become_a_child(home: &Path) {
+pub(super) fn become_a_child(home: &Path) {
     let folder = home.join("keepers/01990000-0000-7000-8000-000000000001/1");
     fs::create_dir_all(&folder).unwrap();
     let spec = keeper::Spec {
@@ -106,9 +106,8 @@ async fn nothing_is_decided_from_inside_a_run() {
     let decision = DecideRequest {
         review: "01990000-0000-7000-8000-000000000001".to_owned(),
         choice: "approve".to_owned(),
-        note: None,
         by: "user".to_owned(),
-        max_cost_usd: None,
+        ..DecideRequest::default()
     };
     let outside = refused(client.decide(decision.clone()).await);
     assert_eq!(outside.code, ErrorCode::NotFound, "there is no such review");
@@ -139,15 +138,13 @@ async fn a_caller_that_cannot_be_looked_at_decides_nothing() {
     let mut gone = Command::new("true").spawn().unwrap();
     gone.wait().unwrap();
     for pid in [None, Some(0), Some(gone.id())] {
-        let refusal = must_be_outside(Peer { pid }, home.path().join("keepers"))
+        let refusal = must_be_outside(Peer::Process(pid), home.path().join("keepers"))
             .await
             .unwrap_err();
         assert_eq!(refusal.code, ErrorCode::Refused, "{pid:?}");
         assert!(refusal.message.contains("cannot be told"), "{refusal}");
     }
-    let me = Peer {
-        pid: Some(std::process::id()),
-    };
+    let me = Peer::Process(Some(std::process::id()));
     must_be_outside(me, home.path().join("keepers"))
         .await
         .unwrap();

@@ -15,7 +15,7 @@ const HEADER: &str = "// Made from the protocol's list of endpoints by its tests
 /// Registers every document and notes every endpoint.
 macro_rules! describe {
     ($($name:ident: $request:ident => $response:ident, provides [$($p:ident),*], invalidates [$($i:ident),*];)*) => {
-        pub(super) fn describe(types: &mut Types, endpoints: &mut String, tags: &mut String) {
+        fn describe(types: &mut Types, endpoints: &mut String, tags: &mut String) {
             $(
                 types.register_mut::<crate::$request>();
                 types.register_mut::<crate::$response>();
@@ -28,30 +28,6 @@ macro_rules! describe {
     };
 }
 crate::endpoints!(describe);
-
-/// Endpoints whose documents are settled and whose handlers are being written.
-mod coming {
-    use super::*;
-    describe! {
-        steps: StepsRequest => StepPage, provides [Run], invalidates [];
-        op: OpRequest => OpDetail, provides [Run], invalidates [];
-        activity: ActivityRequest => Activity, provides [Run], invalidates [];
-        projects: ProjectsRequest => ProjectList, provides [Projects], invalidates [];
-        project: ProjectRequest => ProjectFacts, provides [Projects], invalidates [];
-        folders: FoldersRequest => Folders, provides [], invalidates [];
-        cost_series: CostSeriesRequest => CostSeries, provides [Cost], invalidates [];
-        settings: SettingsRequest => SettingList, provides [Settings], invalidates [];
-        setting: SettingChange => Setting, provides [], invalidates [Settings, Daemon, Limits];
-        health: HealthRequest => Health, provides [Health, Daemon, Runs], invalidates [];
-        log_lines: LogLinesRequest => LogLines, provides [], invalidates [];
-        agents_found: AgentsFoundRequest => AgentsFound, provides [Backends], invalidates [];
-        probe: ProbeRequest => BackendTest, provides [], invalidates [];
-        backend_key: BackendKey => BackendView, provides [], invalidates [Backends, Runs, Run, Reviews];
-        backend_change: BackendChange => BackendView, provides [], invalidates [Backends];
-        service: ServiceRequest => ServiceState, provides [], invalidates [Health];
-        rehearsal: RehearsalRequest => RehearsalStarted, provides [], invalidates [Runs, Backends, Projects];
-    }
-}
 
 fn words(tags: &[Tag]) -> String {
     serde_json::to_string(tags).expect("tags are words")
@@ -66,7 +42,6 @@ fn bindings() -> String {
         .register::<Delta>();
     let (mut endpoints, mut tags) = (String::new(), String::new());
     describe(&mut types, &mut endpoints, &mut tags);
-    coming::describe(&mut types, &mut endpoints, &mut tags);
     let types = Typescript::new()
         .header(HEADER)
         .export(&types, specta_serde::Format)

@@ -1,31 +1,38 @@
 //! What the simulated model says. It is asked over real HTTP and its calls are carried
 //! out by the real tools; only its words and its token counts are made up.
 
+use crate::ModelServer;
+use crate::model_server::{Script, Turn, Usage};
 use serde_json::{Value, json};
-use testkit::ModelServer;
-use testkit::model_server::{Script, Turn, Usage};
 
-use super::Pace;
+/// How slowly it speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// As slowly as a reader can follow.
+    Reading,
+    /// At once.
+    Fast,
+}
 
 /// What the task asks for.
-pub(super) const PROMPT: &str =
+pub const PROMPT: &str =
     "The test fails. Find out why, mend the code, and add a line to RELEASE_NOTES.md.";
 
 /// The test command, which is also what verifies the run.
-pub(super) const VERIFY: &str = "sh test.sh";
+pub const VERIFY: &str = "sh test.sh";
 
 /// The file that shows how often the flagged command took effect.
-pub(super) const NOTES: &str = "RELEASE_NOTES.md";
+pub const NOTES: &str = "RELEASE_NOTES.md";
 
 /// The line that each run of the flagged command adds to it.
-pub(super) const NOTE: &str = "- add adds again";
+pub const NOTE: &str = "- add adds again";
 
 /// Whose list prices the made-up token counts are multiplied with.
-pub(super) const MODEL: &str = "claude-sonnet-5-5";
+pub const MODEL: &str = "claude-sonnet-5-5";
 
 /// The command that is flagged. Its slow part is long enough for a daemon to be killed
 /// and started again in the middle of it.
-pub(super) fn flagged(pace: Pace) -> String {
+pub fn flagged(pace: Pace) -> String {
     let seconds = match pace {
         Pace::Reading => 14,
         Pace::Fast => 4,
@@ -34,7 +41,10 @@ pub(super) fn flagged(pace: Pace) -> String {
 }
 
 /// A server that plays the script to whoever asks.
-pub(super) async fn start(pace: Pace) -> anyhow::Result<ModelServer> {
+///
+/// # Errors
+/// If it cannot listen on this machine.
+pub async fn start(pace: Pace) -> anyhow::Result<ModelServer> {
     let server = ModelServer::start().await?;
     server.default_script("rehearsal", script(pace));
     Ok(server)
