@@ -113,3 +113,15 @@ export function settlementWords(settlement: Settlement): string {
       return "After the crash: left undone by your decision";
   }
 }
+
+const CLOCK = new Intl.DateTimeFormat("en-GB", {
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+});
+
+/** `08:01:27` in the user's zone; the day stands in the exact time on hover. */
+export function timeOfDay(at: string): string {
+  const date = new Date(at);
+  return Number.isNaN(date.getTime()) ? "" : CLOCK.format(date);
+}

@@ -1,0 +1,161 @@
+import { useVirtualizer } from "@tanstack/react-virtual";
+import { ArrowDown } from "lucide-react";
+import { useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { useAction } from "../../actions/registry";
+import { Button } from "../../components/Button";
+import { ErrorState, Skeleton } from "../../components/states";
+import { count } from "../../lib/numbers";
+import { pageOf, type Steps, useSteps } from "../../queries/run";
+import { StepRow } from "./StepRow";
+import styles from "./Timeline.module.css";
+
+/** About how high a step is before it is measured. */
+const STEP_PX = 150;
+/** So near to the end counts as being there. */
+const END_PX = 64;
+/** While one scrolls fast, pages that only fly by are not asked for. */
+const SETTLE_MS = 60;
+
+/** The run, step by step. */
+export function Timeline(props: { run: string; live: boolean; asked: number | null }) {
+  const [pages, setPages] = useState<readonly number[]>([]);
+  const steps = useSteps(props.run, pages);
+  const { total } = steps;
+  if (total !== undefined) {
+    return <StepList {...props} steps={steps} total={total} pages={pages} setPages={setPages} />;
+  }
+  return steps.error ? (
+    <ErrorState title="Could not read the timeline" error={steps.error} onRetry={steps.refetch} />
+  ) : (
+    <Skeleton lines={10} label="Reading the timeline…" />
+  );
+}
+
+/** Only what is in sight exists, and the end stays in sight while it grows. */
+function StepList(props: {
+  run: string;
+  live: boolean;
+  asked: number | null;
+  steps: Steps;
+  total: number;
+  pages: readonly number[];
+  setPages: (pages: readonly number[]) => void;
+}) {
+  const { run, live, asked, steps, total } = props;
+  const scroller = useRef<HTMLElement>(null);
+  const virtual = useVirtualizer({
+    count: total + 1,
+    getScrollElement: () => scroller.current,
+    estimateSize: () => STEP_PX,
+    overscan: 4,
+    anchorTo: "end",
+    followOnAppend: true,
+    scrollEndThreshold: END_PX,
+    initialRect: { width: 800, height: 800 },
+    // The first thing drawn is what one came for: the steps at the start are never laid out.
+    initialOffset: () => (asked ?? total) * STEP_PX,
+  });
+  const items = virtual.getVirtualItems();
+  useOpening(asked, virtual);
+  useSettledPages(items[0]?.index, items.at(-1)?.index, props.pages, props.setPages);
+
+  const [atEnd, setAtEnd] = useState(true);
+  const onScroll = () => {
+    const now = virtual.isAtEnd(END_PX);
+    if (now !== atEnd) setAtEnd(now);
+  };
+  const toEnd = useCallback(() => virtual.scrollToEnd(), [virtual]);
+  const toStart = useCallback(() => virtual.scrollToIndex(0), [virtual]);
+  useAction("run.end", toEnd);
+  useAction("run.start", toStart);
+
+  return (
+    <div className={styles.timeline}>
+      <h2 className="hidden-words">Timeline</h2>
+      <section
+        ref={scroller}
+        className={styles.scroller}
+        aria-label="Timeline"
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
+        tabIndex={0}
+        onScroll={onScroll}
+      >
+        <ol className={styles.space} style={{ height: virtual.getTotalSize() }}>
+          {items.map((item) => (
+            <li
+              key={item.key}
+              ref={virtual.measureElement}
+              data-index={item.index}
+              className={styles.step}
+              style={{ transform: `translateY(${item.start}px)` }}
+              aria-setsize={total + 1}
+              aria-posinset={item.index + 1}
+            >
+              <StepRow
+                run={run}
+                index={item.index}
+                step={steps.step(item.index)}
+                last={item.index === total}
+                live={live && item.index === total}
+              />
+            </li>
+          ))}
+        </ol>
+      </section>
+      {!atEnd && (
+        <div className={styles.toEnd}>
+          <Button small icon={<ArrowDown size={16} />} keys="shift+g" onPress={toEnd}>
+            {live ? "Follow the newest" : "To the end"}
+          </Button>
+          <span className={styles.where}>
+            Step {count(items[0]?.index ?? 0)} of {count(total)}
+          </span>
+        </div>
+      )}
+      {steps.error && (
+        <div className={styles.failed} role="alert">
+          Some steps could not be read: {steps.error.message}{" "}
+          <Button small look="quiet" onPress={steps.refetch}>
+            Try again
+          </Button>
+        </div>
+      )}
+    </div>
+  );
+}
+
+type Virtual = ReturnType<typeof useVirtualizer<HTMLElement, HTMLLIElement>>;
+
+/** It opens at its end, or at the step a link names. */
+function useOpening(
+  asked: number | null,
+  virtual: Pick<Virtual, "scrollToEnd" | "scrollToIndex">,
+): void {
+  const opened = useRef<number | null | undefined>(undefined);
+  useEffect(() => {
+    if (opened.current === asked) return;
+    opened.current = asked;
+    if (asked === null) virtual.scrollToEnd();
+    else virtual.scrollToIndex(asked, { align: "start" });
+  }, [asked, virtual]);
+}
+
+/** The pages in sight, once they have been in sight for a moment. */
+function useSettledPages(
+  first: number | undefined,
+  last: number | undefined,
+  pages: readonly number[],
+  setPages: (pages: readonly number[]) => void,
+): void {
+  const wanted = useMemo(() => {
+    if (first === undefined || last === undefined) return [];
+    const from = pageOf(first);
+    return Array.from({ length: pageOf(last) - from + 1 }, (_, i) => from + i);
+  }, [first, last]);
+  const same = wanted.length === pages.length && wanted[0] === pages[0];
+  useEffect(() => {
+    if (same) return;
+    const timer = setTimeout(() => setPages(wanted), pages.length === 0 ? 0 : SETTLE_MS);
+    return () => clearTimeout(timer);
+  }, [same, wanted, pages.length, setPages]);
+}

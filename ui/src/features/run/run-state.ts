@@ -1,0 +1,39 @@
+import { create } from "zustand";
+import { useConnection } from "../../stores/connection";
+
+/** What of a run's timeline is folded open. Rows come and go while one scrolls; this stays. */
+export const useOpened = create<{ opened: ReadonlySet<string> }>(() => ({ opened: new Set() }));
+
+export function useFold(run: string, key: string): [open: boolean, toggle: () => void] {
+  const id = `${run}/${key}`;
+  const open = useOpened((s) => s.opened.has(id));
+  const toggle = () =>
+    useOpened.setState(({ opened }) => {
+      const next = new Set(opened);
+      if (!next.delete(id)) next.add(id);
+      return { opened: next };
+    });
+  return [open, toggle];
+}
+
+/** Why nothing can be done to the run now; undefined when it can. */
+export function useWhyNot(): string | undefined {
+  const lost = useConnection((s) => s.connection.state === "lost");
+  return lost ? "Not connected to the daemon" : undefined;
+}
+
+/** What is about to be said to each run's agent: kept while one looks elsewhere in the app. */
+interface Drafts {
+  drafts: ReadonlyMap<string, string>;
+}
+
+export const useDrafts = create<Drafts>(() => ({ drafts: new Map() }));
+
+export function useDraft(run: string): [text: string, set: (text: string) => void] {
+  const text = useDrafts((s) => s.drafts.get(run) ?? "");
+  return [text, (now) => setDraft(run, now)];
+}
+
+export function setDraft(run: string, text: string): void {
+  useDrafts.setState(({ drafts }) => ({ drafts: new Map(drafts).set(run, text) }));
+}
