@@ -58,7 +58,7 @@ impl Worker {
             biased;
             // The agent's keeper lives on: whoever comes next adopts it.
             () = self.control.detach.cancelled() => return Err(Halt::Stopped),
-            turn = call.driver.turn(request, &host) => turn,
+            turn = Box::pin(call.driver.turn(request, &host)) => turn,
         };
         match turn {
             Ok(turn) => {

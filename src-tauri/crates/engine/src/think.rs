@@ -39,7 +39,7 @@ impl Worker {
                 }
             };
             if !call.backend.kind.is_native() {
-                return self.agent_turn(run, call).await;
+                return Box::pin(self.agent_turn(run, call)).await;
             }
             let affordable = match self.afford(&run, &call).await? {
                 Affordable::Yes(affordable) => {
