@@ -6,8 +6,9 @@ import "./styles/tokens.css";
 import "./styles/base.css";
 
 async function transport(): Promise<Transport> {
-  // `?fake` shows scripted data without a daemon. The branch is not in a production bundle.
-  if (import.meta.env.DEV && new URLSearchParams(window.location.search).has("fake")) {
+  // `?fake` shows scripted data without a daemon. A production bundle has no such branch.
+  const isDemo = import.meta.env.DEV || import.meta.env.MODE === "demo";
+  if (isDemo && new URLSearchParams(window.location.search).has("fake")) {
     return (await import("./dev/demo")).demoTransport();
   }
   return openTransport();

@@ -1,7 +1,19 @@
 import { act, screen, waitFor, within } from "@testing-library/react";
-import { expect, test, vi } from "vitest";
+import { beforeAll, expect, test, vi } from "vitest";
 import { aBackend, aDesktop, aRun, aStatus } from "../test/fixtures";
 import { expectAccessible, renderApp } from "../test/render";
+
+// Rooms are read when they are entered. On a busy machine the first time takes longer than a test
+// waits for what is on screen.
+beforeAll(async () => {
+  await Promise.all([
+    import("../features/inbox/InboxRoom"),
+    import("../features/runs/RunsRoom"),
+    import("../features/costs/CostsRoom"),
+    import("../features/run/RunRoom"),
+    import("../features/new-run/NewRunRoom"),
+  ]);
+}, 60_000);
 
 test("the app opens in the inbox, and its rail says how many reviews wait", async () => {
   renderApp("/", {

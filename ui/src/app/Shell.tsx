@@ -27,10 +27,6 @@ export function Shell() {
 
 function Frame({ room }: { room: string }) {
   const main = useRef<HTMLElement>(null);
-  useAppActions();
-  useHotkeys();
-  useOpenFromOutside();
-  useBadge();
 
   // A new room: reading starts at its top, not at the link that led to it.
   // biome-ignore lint/correctness/useExhaustiveDependencies: the change of room is the cause
@@ -40,6 +36,7 @@ function Frame({ room }: { room: string }) {
 
   return (
     <div className={styles.shell}>
+      <Habits />
       <button type="button" className={styles.skip} onClick={() => main.current?.focus()}>
         Skip to the content
       </button>
@@ -57,6 +54,15 @@ function Frame({ room }: { room: string }) {
       <LiveRegions />
     </div>
   );
+}
+
+/** What goes on without being seen. A component of its own: its news must not render the rooms. */
+function Habits() {
+  useAppActions();
+  useHotkeys();
+  useOpenFromOutside();
+  useBadge();
+  return null;
 }
 
 function useRouterNavigator(): Navigator {

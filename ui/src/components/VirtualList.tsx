@@ -3,8 +3,10 @@ import {
   type KeyboardEvent,
   type ReactNode,
   type Ref,
+  useCallback,
   useEffect,
   useImperativeHandle,
+  useMemo,
   useRef,
 } from "react";
 import { cx } from "./cx";
@@ -45,16 +47,30 @@ export interface VirtualListProps<T> {
 export function VirtualList<T>(props: VirtualListProps<T>) {
   const { items, keyOf, current, isHeading, onEnd } = props;
   const scroller = useRef<HTMLDivElement>(null);
+  const { estimate } = props;
+  const latestKeyOf = useRef(keyOf);
+  latestKeyOf.current = keyOf;
+  // The same functions while the items are the same: the virtualizer measures everything anew when
+  // they change, which for ten thousand rows is felt.
+  const getItemKey = useCallback(
+    (index: number) => latestKeyOf.current(items[index] as T),
+    [items],
+  );
+  const estimateSize = useCallback(() => estimate, [estimate]);
   const virtual = useVirtualizer({
     count: items.length,
     getScrollElement: () => scroller.current,
-    estimateSize: () => props.estimate,
+    estimateSize,
     overscan: 8,
-    getItemKey: (index) => keyOf(items[index] as T),
+    getItemKey,
     // jsdom and hidden windows have no size: a first guess keeps rows in the document.
     initialRect: { width: 800, height: 600 },
   });
-  const at = items.findIndex((item) => !isHeading?.(item) && keyOf(item) === current);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: both functions only read the item
+  const at = useMemo(
+    () => items.findIndex((item) => !isHeading?.(item) && keyOf(item) === current),
+    [items, current],
+  );
 
   useImperativeHandle(props.listRef, () => ({
     focus: () => scroller.current?.focus(),

@@ -45,7 +45,7 @@ export function keyCaps(keys: Keys): string[] {
   return keys
     .split(" ")
     .flatMap((word) => (word === "+" ? ["+"] : word.split("+")))
-    .map((part) => NAMES[part] ?? (keys.includes("mod+") ? part.toUpperCase() : part));
+    .map((part) => NAMES[part] ?? (keys.includes("+") ? part.toUpperCase() : part));
 }
 
 /** What `aria-keyshortcuts` wants. */

@@ -26,6 +26,12 @@ export function dollars(usd: string): number {
   return Number(nanoOf(usd)) / 1e9;
 }
 
+// Made once: making one for every amount of a long list is felt.
+const CENTS = new Intl.NumberFormat("en-US", {
+  minimumFractionDigits: 2,
+  maximumFractionDigits: 2,
+});
+
 /** `$12.30` from a dollar on; below, up to four significant digits: `$0.0123`. Zero is `$0.00`. */
 export function formatUsd(usd: string): string {
   const value = dollars(usd);
@@ -34,11 +40,7 @@ export function formatUsd(usd: string): string {
   if (abs === 0) return "$0.00";
   // 0.99999 rounds to a whole dollar and is then written as one.
   if (abs >= 0.99995) {
-    const text = abs.toLocaleString("en-US", {
-      minimumFractionDigits: 2,
-      maximumFractionDigits: 2,
-    });
-    return `${sign}$${text}`;
+    return `${sign}$${CENTS.format(abs)}`;
   }
   const digits = Math.min(9, 3 - Math.floor(Math.log10(abs)));
   const text = abs.toFixed(digits).replace(/0+$/, "");

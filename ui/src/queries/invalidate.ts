@@ -33,13 +33,14 @@ export function invalidateTags(
   client: QueryClient,
   stale: ReadonlySet<Tag>,
   run: string | null = null,
+  isMeant: (query: Query) => boolean = () => true,
 ): void {
   if (stale.size === 0) return;
   void client.invalidateQueries({
     predicate: (query) => {
       const name = endpointOf(query);
       if (name === null) return false;
-      if (!tags[name].provides.some((tag) => stale.has(tag))) return false;
+      if (!tags[name].provides.some((tag) => stale.has(tag)) || !isMeant(query)) return false;
       return !isAboutAnotherRun(query, run);
     },
   });
@@ -72,11 +73,38 @@ export function tagsOf({ entry: { event } }: EventFrame): Tag[] {
 /** Everything is read again at most this often: a busy run records many events a second. */
 export const THROTTLE_MS = 400;
 
-/** Collects what events make stale and marks it at most once in `THROTTLE_MS`. */
-export function throttledInvalidation(client: QueryClient) {
+/** What takes the daemon longer (sums over the ledger, sizes of folders, diffs), at most this often. */
+export const SLOW_THROTTLE_MS = 4000;
+
+const SLOW: ReadonlySet<EndpointName> = new Set([
+  "health",
+  "cost",
+  "cost_series",
+  "diff",
+  "activity",
+  "projects",
+  "project",
+] satisfies EndpointName[]);
+
+/** A search through transcripts is done when somebody searches, not whenever something happens. */
+const isSearch = (query: Query): boolean => {
+  const [name, request] = query.queryKey;
+  return name === "runs" && typeof request === "object" && request !== null && "text" in request;
+};
+
+type Speed = "quick" | "slow";
+
+const speedOf = (query: Query): Speed => {
+  const name = endpointOf(query);
+  return name !== null && SLOW.has(name) ? "slow" : "quick";
+};
+
+/** Collects what events make stale, and marks it at most once in `everyMs`. */
+function collector(client: QueryClient, speed: Speed, everyMs: number) {
   const perRun = new Map<string, Set<Tag>>();
   let timer: ReturnType<typeof setTimeout> | null = null;
   let lastAt = Number.NEGATIVE_INFINITY;
+  const isMeant = (query: Query) => speedOf(query) === speed && !isSearch(query);
 
   const flush = () => {
     timer = null;
@@ -84,10 +112,10 @@ export function throttledInvalidation(client: QueryClient) {
     const shared = new Set<Tag>();
     for (const [run, stale] of perRun) {
       for (const tag of stale) if (tag !== "run") shared.add(tag);
-      if (stale.has("run")) invalidateTags(client, new Set<Tag>(["run"]), run);
+      if (stale.has("run")) invalidateTags(client, new Set<Tag>(["run"]), run, isMeant);
     }
     perRun.clear();
-    invalidateTags(client, shared);
+    invalidateTags(client, shared, null, isMeant);
   };
 
   return {
@@ -97,10 +125,26 @@ export function throttledInvalidation(client: QueryClient) {
         perRun.set(frame.run, stale);
         for (const tag of tagsOf(frame)) stale.add(tag);
       }
-      timer ??= setTimeout(flush, Math.max(0, lastAt + THROTTLE_MS - Date.now()));
+      timer ??= setTimeout(flush, Math.max(0, lastAt + everyMs - Date.now()));
     },
     stop() {
       if (timer) clearTimeout(timer);
+    },
+  };
+}
+
+/** Marks stale what events made so, without asking more often than anybody can read. */
+export function throttledInvalidation(client: QueryClient) {
+  const collectors = [
+    collector(client, "quick", THROTTLE_MS),
+    collector(client, "slow", SLOW_THROTTLE_MS),
+  ];
+  return {
+    add: (frames: readonly EventFrame[]) => {
+      for (const one of collectors) one.add(frames);
+    },
+    stop: () => {
+      for (const one of collectors) one.stop();
     },
   };
 }

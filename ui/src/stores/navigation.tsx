@@ -1,4 +1,12 @@
-import { type ComponentProps, createContext, type ReactNode, useContext } from "react";
+import {
+  type ComponentProps,
+  createContext,
+  type ReactNode,
+  useContext,
+  useEffect,
+  useRef,
+  useState,
+} from "react";
 import { hrefOf, type Place, pathOf } from "../lib/places";
 
 /** How rooms move about, without knowing the router. */
@@ -37,6 +45,35 @@ export function useSearch(): [
 ] {
   const navigator = useNavigator();
   return [navigator.search, navigator.setSearch];
+}
+
+/** How long typing pauses before the address keeps what was typed. */
+const SETTLE_MS = 250;
+
+/**
+ * A text in the address that is typed: known at once here, written into the address when the typing
+ * pauses. Every change of the address renders the whole app.
+ */
+export function useSearchText(name: string): [string, (text: string) => void] {
+  const { search, setSearch } = useNavigator();
+  const kept = search[name] ?? "";
+  const [text, setText] = useState(kept);
+  const [seen, setSeen] = useState(kept);
+  // The address changed by itself (a link, back): it is right.
+  if (kept !== seen) {
+    setSeen(kept);
+    setText(kept);
+  }
+  const latest = useRef(setSearch);
+  useEffect(() => {
+    latest.current = setSearch;
+  });
+  useEffect(() => {
+    if (text === kept) return;
+    const timer = setTimeout(() => latest.current({ [name]: text || null }), SETTLE_MS);
+    return () => clearTimeout(timer);
+  }, [text, kept, name]);
+  return [text, setText];
 }
 
 /** A link to a place in the app. */

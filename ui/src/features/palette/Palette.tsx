@@ -1,4 +1,4 @@
-import { useState } from "react";
+import { useDeferredValue, useMemo, useRef, useState } from "react";
 import {
   Autocomplete,
   Dialog,
@@ -9,8 +9,9 @@ import {
   ModalOverlay,
   SearchField,
 } from "react-aria-components";
-import { offeredActions, runAction } from "../../actions/registry";
+import { type OfferedAction, offeredActions, runAction } from "../../actions/registry";
 import { KeyHint } from "../../components/KeyHint";
+import type { RunSummary } from "../../ipc/bindings";
 import { fuzzyFilter } from "../../lib/fuzzy";
 import type { Keys } from "../../lib/keys";
 import { baseName } from "../../lib/numbers";
@@ -54,11 +55,32 @@ export function Palette() {
   );
 }
 
-function useEntries(): Entry[] {
+/** The runs as they were when the palette opened: what is found must not move under the hand. */
+function useFirstRuns(): readonly RunSummary[] {
   const { data } = useRuns();
+  const [first, setFirst] = useState(data?.runs);
+  if (!first && data) setFirst(data.runs);
+  return first ?? NO_RUNS;
+}
+
+const NO_RUNS: readonly RunSummary[] = [];
+
+function useEntries(): readonly Entry[] {
+  const runs = useFirstRuns();
   const go = useGo();
-  // Read once at opening: what can be done does not change under the typing hand.
+  const latestGo = useRef(go);
   const [actions] = useState(offeredActions);
+  return useMemo(
+    () => entriesOf(actions, runs, (run) => latestGo.current({ room: "run", run })),
+    [actions, runs],
+  );
+}
+
+function entriesOf(
+  actions: readonly OfferedAction[],
+  runs: readonly RunSummary[],
+  open: (run: string) => void,
+): Entry[] {
   return [
     ...actions.map(({ id, def, title, enabled }) => ({
       id,
@@ -71,12 +93,12 @@ function useEntries(): Entry[] {
         runAction(id);
       },
     })),
-    ...(data?.runs ?? []).map((run) => ({
+    ...runs.map((run) => ({
       id: `run:${run.id}`,
-      title: oneLine(run.title, 90),
+      title: run.title,
       kind: `${run.state} · ${baseName(run.project)}`,
       words: `${run.title} ${run.project} ${run.state} ${run.id}`,
-      run: () => go({ room: "run", run: run.id }),
+      run: () => open(run.id),
     })),
   ];
 }
@@ -84,7 +106,12 @@ function useEntries(): Entry[] {
 function Finder() {
   const entries = useEntries();
   const [query, setQuery] = useState("");
-  const found = fuzzyFilter(entries, query, (entry) => entry.words).slice(0, SHOWN);
+  const wanted = useDeferredValue(query);
+  const fitting = useMemo(
+    () => fuzzyFilter(entries, wanted, (entry) => entry.words),
+    [entries, wanted],
+  );
+  const found = [...fitting.filter((e) => !e.why), ...fitting.filter((e) => e.why)].slice(0, SHOWN);
   return (
     <Autocomplete inputValue={query} onInputChange={setQuery}>
       <SearchField aria-label="Find an action or a run" autoFocus className={styles.search ?? ""}>
@@ -105,7 +132,7 @@ function Finder() {
       >
         {(entry) => (
           <MenuItem id={entry.id} textValue={entry.title} className={styles.item ?? ""}>
-            <span className={styles.title}>{entry.title}</span>
+            <span className={styles.title}>{oneLine(entry.title, 90)}</span>
             <span className={styles.kind}>{entry.why ?? entry.kind}</span>
             {entry.keys && <KeyHint keys={entry.keys} />}
           </MenuItem>

@@ -1,3 +1,4 @@
+import { memo } from "react";
 import { Badge, StatePill } from "../../components/Badge";
 import { cx } from "../../components/cx";
 import { Countdown, Duration, Money, RelativeTime } from "../../components/figures";
@@ -10,7 +11,13 @@ import { isEnded, isLive, stateTone, stateWords } from "../../queries/run-words"
 import styles from "./RunsRoom.module.css";
 
 /** One run in the list. Holds nothing that takes focus: the list has it. */
-export function RunRow({ run, selected }: { run: RunSummary; selected: boolean }) {
+export const RunRow = memo(function RunRow({
+  run,
+  selected,
+}: {
+  run: RunSummary;
+  selected: boolean;
+}) {
   const model = run.answered_by.at(-1) ?? run.model;
   return (
     <div className={cx(styles.row, selected && styles.chosen)}>
@@ -50,7 +57,7 @@ export function RunRow({ run, selected }: { run: RunSummary; selected: boolean }
       </div>
     </div>
   );
-}
+});
 
 function detailOf(run: RunSummary): string {
   const words = isLive(run.state) ? run.now : isEnded(run.state) ? null : run.detail;

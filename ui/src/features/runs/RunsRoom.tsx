@@ -13,7 +13,7 @@ import { baseName, count, plural } from "../../lib/numbers";
 import { useCall } from "../../queries/call";
 import { canCancel, canPause, canResume, RUN_STATES, stateName } from "../../queries/run-words";
 import { useRuns } from "../../queries/runs";
-import { useGo, useSearch } from "../../stores/navigation";
+import { useGo, useSearch, useSearchText } from "../../stores/navigation";
 import { RunRow } from "./RunRow";
 import styles from "./RunsRoom.module.css";
 import { choicesOf, keyOfRow, type Row, type RunFilter, rowsOf, SECTION_TITLES } from "./sections";
@@ -51,13 +51,17 @@ function NoRuns() {
 
 function useFilter(): [RunFilter, (changes: Partial<RunFilter>) => void] {
   const [search, setSearch] = useSearch();
-  const filter: RunFilter = {
-    text: search.text ?? "",
-    state: search.state ?? null,
-    project: search.project ?? null,
-    backend: search.backend ?? null,
+  const [text, setText] = useSearchText("text");
+  const { state = null, project = null, backend = null } = search;
+  const filter = useMemo(
+    (): RunFilter => ({ text, state, project, backend }),
+    [text, state, project, backend],
+  );
+  const change = ({ text: typed, ...picked }: Partial<RunFilter>) => {
+    if (typed !== undefined) setText(typed);
+    if (Object.keys(picked).length > 0) setSearch(picked);
   };
-  return [filter, setSearch];
+  return [filter, change];
 }
 
 /** The runs in whose transcripts the text stands, as the daemon finds them. */
@@ -79,7 +83,9 @@ function AllRuns({ list }: { list: RunList }) {
   const go = useGo();
   const [filter, setFilter] = useFilter();
   const { said, partial } = useSaid(filter.text);
-  const rows = useMemo(() => rowsOf(list.runs, filter, said), [list.runs, filter, said]);
+  // Typing stays ahead of ten thousand runs.
+  const wanted = useDeferredValue(filter);
+  const rows = useMemo(() => rowsOf(list.runs, wanted, said), [list.runs, wanted, said]);
   const shown = useMemo(() => rows.flatMap((row) => (row.kind === "run" ? [row.run] : [])), [rows]);
   const [current, setCurrent] = useState<string | null>(null);
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
