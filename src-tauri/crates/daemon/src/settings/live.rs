@@ -227,17 +227,18 @@ fn set(document: &mut DocumentMut, name: &str, value: &Value) {
 
 /// Takes a key away. What the user wrote above it stays, above what comes next.
 fn remove(document: &mut DocumentMut, name: &str) {
-    let own = |key: &toml_edit::Key| {
-        let prefix = key.leaf_decor().prefix().and_then(|raw| raw.as_str());
+    let before = |decor: &toml_edit::Decor| {
+        let prefix = decor.prefix().and_then(|raw| raw.as_str());
         prefix.unwrap_or_default().to_owned()
     };
-    let above = document.key(name).map(own).unwrap_or_default();
+    let above = document.key(name).map(|key| before(key.leaf_decor()));
+    let above = above.unwrap_or_default();
     let keys = document.iter().map(|(key, _)| key.to_owned());
     let next = keys.skip_while(|key| key != name).nth(1);
     document.remove(name);
     match next.as_deref().and_then(|next| document.key_mut(next)) {
         Some(mut next) => {
-            let both = format!("{above}{}", own(&next));
+            let both = format!("{above}{}", before(next.leaf_decor()));
             next.leaf_decor_mut().set_prefix(both);
         }
         None => {
