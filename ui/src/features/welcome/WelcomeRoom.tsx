@@ -1,5 +1,5 @@
 import { ArrowRight, FlaskConical, KeyRound, Plug } from "lucide-react";
-import { type ReactNode, useState } from "react";
+import { type ReactNode, useId, useState } from "react";
 import { Button } from "../../components/Button";
 import { cx } from "../../components/cx";
 import { Page } from "../../components/Page";
@@ -89,6 +89,7 @@ function WayCard(props: {
   onOpen: () => void;
   children: ReactNode;
 }) {
+  const words = useId();
   return (
     <li className={cx(styles.way, props.open && styles.open)}>
       <h2>
@@ -96,16 +97,16 @@ function WayCard(props: {
           type="button"
           className={styles.head}
           aria-expanded={props.open}
-          aria-label={props.title}
+          aria-describedby={words}
           onClick={props.onOpen}
         >
           {props.icon}
-          <span>
-            {props.title}
-            <span className={styles.words}>{props.words}</span>
-          </span>
+          {props.title}
         </button>
       </h2>
+      <p id={words} className={styles.words}>
+        {props.words}
+      </p>
       {props.open && <div className={styles.inside}>{props.children}</div>}
     </li>
   );
