@@ -17,11 +17,13 @@ function isTyping(target: EventTarget | null): boolean {
   return target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement;
 }
 
-/** Menus, lists and dialogs have keys of their own. */
+/** Menus, choices and dialogs have keys of their own; a room's list leaves the others to the room. */
 function isElsewhere(target: EventTarget | null): boolean {
   return (
     target instanceof HTMLElement &&
-    target.closest("[role=menu],[role=listbox],[role=dialog],[role=alertdialog]") !== null
+    target.closest(
+      "[role=menu],[role=listbox]:not([data-keys]),[role=dialog],[role=alertdialog]",
+    ) !== null
   );
 }
 

@@ -110,8 +110,9 @@ export function VirtualList<T>(props: VirtualListProps<T>) {
       ["PageUp", () => move(start, -page)],
       ["Home", () => move(-1, 1)],
       ["End", () => move(items.length, -1)],
-      ["Enter", () => at >= 0 && props.onOpen?.(items[at] as T)],
     ]);
+    const { onOpen } = props;
+    if (onOpen) moves.set("Enter", () => at >= 0 && onOpen(items[at] as T));
     const act = event.target === scroller.current ? moves.get(event.key) : undefined;
     if (!act) return;
     event.preventDefault();
@@ -123,6 +124,7 @@ export function VirtualList<T>(props: VirtualListProps<T>) {
       ref={scroller}
       className={styles.scroller}
       role="listbox"
+      data-keys=""
       aria-label={props.label}
       aria-multiselectable={props.selected ? true : undefined}
       aria-activedescendant={at >= 0 ? rowId(current ?? "") : undefined}

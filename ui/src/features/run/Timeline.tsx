@@ -60,10 +60,10 @@ function StepList(props: {
   useSettledPages(items[0]?.index, items.at(-1)?.index, props.pages, props.setPages);
 
   const [atEnd, setAtEnd] = useState(true);
-  const onScroll = () => {
-    const now = virtual.isAtEnd(END_PX);
-    if (now !== atEnd) setAtEnd(now);
-  };
+  // Looked at after each drawing: the end moves without scrolling too.
+  const look = () => setAtEnd(virtual.isAtEnd(END_PX));
+  // biome-ignore lint/correctness/useExhaustiveDependencies: setting the same again draws nothing
+  useEffect(look);
   const toEnd = useCallback(() => virtual.scrollToEnd(), [virtual]);
   const toStart = useCallback(() => virtual.scrollToIndex(0), [virtual]);
   useAction("run.end", toEnd);
@@ -78,7 +78,7 @@ function StepList(props: {
         aria-label="Timeline"
         // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
         tabIndex={0}
-        onScroll={onScroll}
+        onScroll={look}
       >
         <ol className={styles.space} style={{ height: virtual.getTotalSize() }}>
           {items.map((item) => (
@@ -108,7 +108,7 @@ function StepList(props: {
             {live ? "Follow the newest" : "To the end"}
           </Button>
           <span className={styles.where}>
-            Step {count(items[0]?.index ?? 0)} of {count(total)}
+            Step {count(virtual.range?.startIndex ?? 0)} of {count(total)}
           </span>
         </div>
       )}
