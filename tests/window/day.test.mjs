@@ -51,7 +51,10 @@ test("a key typed in Settings is in the keychain and nowhere else", async () => 
   await window.type("textbox", "Key", KEY);
   await window.click("button", "Test and replace");
   await window.reads("model has its new key");
-  const kept = execFileSync("secret-tool", ["search", "--all", "service", "longhaul"], { encoding: "utf8" });
+  const kept = execFileSync("secret-tool", ["search", "--all", "service", "longhaul"], {
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "ignore"],
+  });
   assert.ok(kept.includes(`secret = ${KEY}`), "the keychain has it");
   const found = execFileSync("sh", ["-c", `grep -rlaF -e "${KEY}" "${world.folder}" "$HOME" || true`], { encoding: "utf8" });
   assert.equal(found, "", "no file has it");
@@ -117,6 +120,7 @@ test("the palette finds a room without a mouse", async () => {
   await window.press("k", KEYS.control);
   await until("the palette", () => window.byRole("dialog", /.*/));
   await window.press("health");
+  await until("it to be found", () => window.run(`() => document.querySelector("[data-focused]")?.innerText.startsWith("Health")`));
   await window.press(KEYS.enter);
   await until("the room", async () => (await window.run("() => location.hash")).startsWith("#/health"));
 });

@@ -3,7 +3,7 @@
 export const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Asks until the answer is truthy; an answer that throws counts as not yet. */
-export async function until(what, ask, ms = 20_000) {
+export async function until(what, ask, ms = 30_000) {
   const end = Date.now() + ms;
   let last = "nothing";
   for (;;) {

@@ -8,7 +8,7 @@ import { until } from "./until.mjs";
 const ELEMENT = "element-6066-11e4-a52e-4f735466cecf";
 
 /** WebDriver's names of keys. */
-export const KEY = { enter: "\uE007", escape: "\uE00C", tab: "\uE004", control: "\uE009", null: "\uE000" };
+export const KEY = { enter: "\uE006", escape: "\uE00C", tab: "\uE004", control: "\uE009", null: "\uE000" };
 
 function freePort() {
   return new Promise((resolve, reject) => {
