@@ -45,7 +45,7 @@ pub(crate) struct Notifier {
     screen: Screen,
     clicks: Mutex<Option<mpsc::UnboundedReceiver<Click>>>,
     /// What was recorded last. One record at a time, in order.
-    recorded: tokio::sync::Mutex<Memory>,
+    recorded: tokio::sync::Mutex<Option<Memory>>,
     calls: AtomicU64,
     said_no_bus: AtomicBool,
     said_broken: AtomicBool,
@@ -152,14 +152,14 @@ impl Notifier {
     async fn remember(&self, api: &Api, working: &Working) {
         let mut recorded = self.recorded.lock().await;
         let memory = self.state().board.memory(api.inner.clock.now()).clone();
-        if memory == *recorded {
+        if recorded.as_ref() == Some(&memory) {
             return;
         }
         let Ok(value) = serde_json::to_value(&memory) else {
             return;
         };
         match working.store.put_setting(MEMORY, Some(value)).await {
-            Ok(()) => *recorded = memory,
+            Ok(()) => *recorded = Some(memory),
             Err(error) => tracing::warn!(%error, "what was told could not be recorded"),
         }
     }
@@ -218,9 +218,7 @@ async fn begin(api: &Api, working: &Working) -> Result<(), store::ReadError> {
     let kept = store.setting(MEMORY).await?;
     let known = kept.and_then(|value| serde_json::from_value::<Memory>(value).ok());
     let memory = known.filter(|memory| memory.mark <= last);
-    if let Some(memory) = &memory {
-        *working.notifier.recorded.lock().await = memory.clone();
-    }
+    working.notifier.recorded.lock().await.clone_from(&memory);
     let new = memory.is_none();
     let mut board = Board::new(memory.unwrap_or_else(|| Memory {
         mark: last,
@@ -284,7 +282,13 @@ async fn turn(api: &Api, working: &Working) -> Result<Option<Duration>, store::R
         tracing::info!(id = notice.id, "the desktop application did not show this");
         notifier.show_here(api, notice);
     }
-    if mark.saturating_sub(notifier.recorded.lock().await.mark) >= REMEMBER_EVERY {
+    let recorded = notifier
+        .recorded
+        .lock()
+        .await
+        .as_ref()
+        .map_or(0, |m| m.mark);
+    if mark.saturating_sub(recorded) >= REMEMBER_EVERY {
         notifier.remember(api, working).await;
     }
     let state = notifier.state();

@@ -9,7 +9,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::{Query, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use domain::Clock;
+use domain::{BlobRef, Clock, Event};
 use protocol::ApiError;
 use protocol::events::{DELTA, Delta, DeltaKind, EventFrame, HELLO, Hello, LogEntry};
 use serde::Deserialize;
@@ -25,6 +25,9 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// Longest text shown with an event, in bytes; the rest is in the operation's own view.
 const TEXT: usize = 4 << 10;
+
+/// Events whose texts are read together: few enough to be held whole.
+const TOGETHER: usize = 64;
 
 /// Events read at a time.
 const PAGE: u32 = 500;
@@ -125,18 +128,24 @@ impl Source {
                 .events_after(self.from, PAGE, self.run)
                 .await
                 .ok()?;
-            for stored in &page {
-                let cursor = self.store.cursor(stored.gseq);
+            let read = page.len();
+            let places: Vec<_> = page
+                .iter()
+                .map(|stored| (stored.gseq, stored.run))
+                .collect();
+            let entries = entries_of(&self.store, page).await;
+            for ((gseq, run), entry) in places.into_iter().zip(entries) {
+                let cursor = self.store.cursor(gseq);
                 let frame = EventFrame {
                     cursor: cursor.clone(),
-                    run: stored.run,
-                    entry: entry_of(&self.store, stored).await,
+                    run,
+                    entry,
                 };
                 self.send(None, Some(&cursor), &frame).await?;
-                self.from = stored.gseq;
-                self.speaking.remove(&stored.run);
+                self.from = gseq;
+                self.speaking.remove(&run);
             }
-            if page.len() < PAGE as usize {
+            if read < PAGE as usize {
                 if self.run.is_some() {
                     self.from = self.from.max(last);
                 }
@@ -205,23 +214,58 @@ impl Source {
 
 /// An event as logs and streams show it, with the text of what was said.
 pub(crate) async fn entry_of(store: &Store, stored: &Stored) -> LogEntry {
-    use domain::Event;
-    let blob = match &stored.entry.event {
+    let texts = texts_of(store, std::slice::from_ref(stored)).await;
+    shown(stored.clone(), &texts)
+}
+
+/// Several, in few round trips to the store.
+pub(crate) async fn entries_of(store: &Store, stored: Vec<Stored>) -> Vec<LogEntry> {
+    let mut entries = Vec::with_capacity(stored.len());
+    let mut stored = stored.into_iter();
+    loop {
+        let some: Vec<Stored> = stored.by_ref().take(TOGETHER).collect();
+        if some.is_empty() {
+            return entries;
+        }
+        let texts = texts_of(store, &some).await;
+        entries.extend(some.into_iter().map(|stored| shown(stored, &texts)));
+    }
+}
+
+/// What an event refers to and a person may read.
+fn said(event: &Event) -> Option<&BlobRef> {
+    match event {
         Event::MessageAdded { text, .. } | Event::Briefed { text } => Some(text),
         Event::OpFinished { result, .. } | Event::Completed { result } => Some(result),
         Event::Failed { partial, .. } => partial.as_ref(),
         Event::RunCreated { task, .. } => Some(&task.prompt),
         _ => None,
-    };
-    let text = match blob {
-        Some(blob) => store
-            .blob(blob)
-            .await
-            .ok()
-            .map(|bytes| crate::views::readable(&bytes)),
-        None => None,
-    };
-    let (text, cut) = match text.map(|text| crate::views::beginning(text, TEXT)) {
+    }
+}
+
+async fn texts_of(store: &Store, stored: &[Stored]) -> HashMap<BlobRef, Bytes> {
+    let said = stored.iter().filter_map(|stored| said(&stored.entry.event));
+    let names: Vec<BlobRef> = said.cloned().collect();
+    if names.is_empty() {
+        return HashMap::new();
+    }
+    if let Ok(contents) = store.blobs(&names).await {
+        return names.into_iter().zip(contents).collect();
+    }
+    // One of them is missing or damaged: the others are still to be read.
+    let mut texts = HashMap::new();
+    for name in names {
+        if let Ok(content) = store.blob(&name).await {
+            texts.insert(name, content);
+        }
+    }
+    texts
+}
+
+fn shown(stored: Stored, texts: &HashMap<BlobRef, Bytes>) -> LogEntry {
+    let text = said(&stored.entry.event).and_then(|name| texts.get(name));
+    let text = text.map(|bytes| crate::views::beginning(crate::views::readable(bytes), TEXT));
+    let (text, cut) = match text {
         Some((text, cut)) => (Some(text), cut),
         None => (None, false),
     };
@@ -230,6 +274,6 @@ pub(crate) async fn entry_of(store: &Store, stored: &Stored) -> LogEntry {
         at: stored.entry.at.into(),
         text,
         cut,
-        event: stored.entry.event.clone(),
+        event: stored.entry.event,
     }
 }

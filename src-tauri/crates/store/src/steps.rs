@@ -1,5 +1,7 @@
 //! A run read step by step, from any step on, however long it is.
 
+use std::collections::HashSet;
+
 use domain::{Entry, Event, OpId, RunId, Timestamp};
 use sqlx::{Row, SqliteConnection};
 
@@ -84,20 +86,21 @@ async fn page(
         steps: Vec::new(),
     };
     let begins = begins(conn, key, created, from, count).await?;
-    for (n, begin) in begins.iter().take(count as usize).enumerate() {
-        let next = begins.get(n + 1);
-        let step = from + n as u32;
-        let until = next.map_or(head + 1, |next| next.seq);
-        let ended_at = next.map(|next| next.at).or(over);
-        let mut shown = entries(conn, run, begin.seq, until, most).await?;
-        let truncated = shown.len() > most as usize;
-        shown.truncate(most as usize);
+    let shown = begins.len().min(count as usize);
+    let end = |n: usize| begins.get(n + 1).map_or(head + 1, |next| next.seq);
+    let mut parts = entries(conn, run, &begins[..shown], end(shown.max(1) - 1), most).await?;
+    let mut ops = ops_of(conn, run, &parts).await?;
+    for (n, begin) in begins[..shown].iter().enumerate() {
+        let mut recorded = std::mem::take(&mut parts[n]);
+        let truncated = recorded.len() > most as usize;
+        recorded.truncate(most as usize);
+        let intended: HashSet<OpId> = recorded.iter().filter_map(|s| intent(&s.entry)).collect();
         found.steps.push(StepRow {
-            step,
+            step: from + n as u32,
             at: begin.at,
-            ended_at,
-            ops: ops_of(conn, run, &shown).await?,
-            entries: shown,
+            ended_at: begins.get(n + 1).map(|next| next.at).or(over),
+            ops: ops.extract_if(.., |op| intended.contains(&op.id)).collect(),
+            entries: recorded,
             truncated,
         });
     }
@@ -131,32 +134,64 @@ async fn begins(
     Ok(begins)
 }
 
-/// The entries of one step, one more than `most` if there are more.
+/// More entries than steps have: each is then read for itself, and none whole.
+const USUAL: u64 = 8_000;
+
+/// The entries of each step, up to one more than `most`; the last one's end before `end`.
 async fn entries(
     conn: &mut SqliteConnection,
     run: RunId,
-    from: u64,
-    until: u64,
+    begins: &[Begin],
+    end: u64,
     most: u32,
-) -> Result<Vec<Stored>, ReadError> {
-    let wanted = u32::try_from(until.saturating_sub(from)).unwrap_or(u32::MAX);
-    let rows = journal::of_run(conn, run, from, wanted.min(most.saturating_add(1))).await?;
-    Ok(rows.into_iter().map(|row| row.stored).collect())
+) -> Result<Vec<Vec<Stored>>, ReadError> {
+    let ends = begins.iter().skip(1).map(|begin| begin.seq).chain([end]);
+    let mut parts: Vec<Vec<Stored>> = Vec::with_capacity(begins.len());
+    let Some(first) = begins.first() else {
+        return Ok(parts);
+    };
+    let read = async |conn: &mut SqliteConnection, from: u64, count: u64| {
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        journal::of_run(conn, run, from, count).await
+    };
+    let most = u64::from(most).saturating_add(1);
+    if end - first.seq > USUAL {
+        for (begin, end) in begins.iter().zip(ends) {
+            let rows = read(conn, begin.seq, (end - begin.seq).min(most)).await?;
+            parts.push(rows.into_iter().map(|row| row.stored).collect());
+        }
+        return Ok(parts);
+    }
+    let mut rows = read(conn, first.seq, end - first.seq)
+        .await?
+        .into_iter()
+        .peekable();
+    for end in ends {
+        let mut part = Vec::new();
+        while let Some(row) = rows.next_if(|row| row.stored.entry.seq < end) {
+            part.push(row.stored);
+        }
+        parts.push(part);
+    }
+    Ok(parts)
 }
 
-/// The operations intended in a step: they are numbered in the journal's order.
+/// The operations intended in the steps: they are numbered in the journal's order.
 async fn ops_of(
     conn: &mut SqliteConnection,
     run: RunId,
-    entries: &[Stored],
+    steps: &[Vec<Stored>],
 ) -> Result<Vec<OpRow>, ReadError> {
-    let mut intended = entries.iter().filter_map(|stored| intent(&stored.entry));
-    let Some(first) = intended.next() else {
+    let intended = steps.iter().flatten().filter_map(|s| intent(&s.entry));
+    let (mut first, mut last) = (None, OpId(0));
+    for op in intended {
+        first.get_or_insert(op);
+        last = last.max(op);
+    }
+    let Some(first) = first else {
         return Ok(Vec::new());
     };
-    let last = intended.next_back().unwrap_or(first);
-    let count = last.0.saturating_sub(first.0) + 1;
-    ops::list(conn, run, first, count).await
+    ops::list(conn, run, first, last.0.saturating_sub(first.0) + 1).await
 }
 
 fn intent(entry: &Entry) -> Option<OpId> {

@@ -131,10 +131,7 @@ pub(crate) async fn logs(api: &Api, request: LogsRequest) -> Result<LogPage, Api
         .journal(run, request.after + 1, limit)
         .await
         .map_err(ApiError::internal)?;
-    let mut entries = Vec::with_capacity(page.len());
-    for stored in &page {
-        entries.push(stream::entry_of(store, stored).await);
-    }
+    let entries = stream::entries_of(store, page).await;
     let next = entries
         .last()
         .map(|entry| entry.seq)

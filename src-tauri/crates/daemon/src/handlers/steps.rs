@@ -26,17 +26,21 @@ pub(crate) async fn steps(api: &Api, request: StepsRequest) -> Result<StepPage, 
             "`longhaul runs` lists them",
         )
     })?;
+    let mut page = page;
+    let lengths: Vec<usize> = page.steps.iter().map(|step| step.entries.len()).collect();
+    let recorded = page
+        .steps
+        .iter_mut()
+        .flat_map(|step| step.entries.drain(..));
+    let recorded = stream::entries_of(store, recorded.collect()).await;
+    let mut recorded = recorded.into_iter();
     let mut steps = Vec::with_capacity(page.steps.len());
-    for step in page.steps {
-        let mut entries = Vec::with_capacity(step.entries.len());
-        for stored in step.entries {
-            entries.push(stream::entry_of(store, &stored).await);
-        }
+    for (step, length) in page.steps.into_iter().zip(lengths) {
         steps.push(StepView {
             step: step.step,
             at: step.at.into(),
             ended_at: step.ended_at.map(Into::into),
-            entries,
+            entries: recorded.by_ref().take(length).collect(),
             ops: step.ops.iter().map(views::op_view).collect(),
             truncated: step.truncated,
         });

@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::time::Duration;
 
 use domain::{ReviewId, ReviewState, RunState};
 use notices::Click;
@@ -20,6 +21,13 @@ const BY: &str = "notification";
 
 /// The desktop application's program.
 const DESKTOP: &str = "longhaul-desktop";
+
+/// An application that runs for so long has opened its window.
+const OPENS_WITHIN: Duration = Duration::from_secs(5);
+
+/// What is left without a window.
+const IN_A_TERMINAL: &str =
+    "In a terminal, `longhaul reviews` and `longhaul runs` show what there is.";
 
 /// Does what was clicked.
 pub(crate) async fn act(api: &Api, request: NoticeActRequest) -> Result<NoticeActed, ApiError> {
@@ -159,10 +167,21 @@ async fn open(api: &Api, link: &str) -> Result<(), String> {
         .process_group(0);
     let mut child = command.spawn().map_err(|error| {
         tracing::warn!(%error, program = %program.display(), "the window cannot be opened");
-        "Longhaul's window is not installed here. In a terminal, `longhaul reviews` and \
-         `longhaul runs` show what there is."
-            .to_owned()
+        format!("Longhaul's window is not installed here. {IN_A_TERMINAL}")
     })?;
-    tokio::spawn(async move { child.wait().await });
-    Ok(())
+    // Where one runs already, the new one tells it and ends well. One that ends badly
+    // right away found no display.
+    match tokio::time::timeout(OPENS_WITHIN, child.wait()).await {
+        Ok(Ok(status)) if !status.success() => {
+            tracing::warn!(%status, "the window could not be opened");
+            Err(format!(
+                "Longhaul's window could not be opened ({status}). {IN_A_TERMINAL}"
+            ))
+        }
+        Ok(_) => Ok(()),
+        Err(_) => {
+            tokio::spawn(async move { child.wait().await });
+            Ok(())
+        }
+    }
 }
