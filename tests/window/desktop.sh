@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs "$@" on a desktop of its own: a display, a session bus, a window manager, a
-# notification daemon, an unlocked keychain and a tray. Nothing of
-# the user's is read or written, and whatever is started here is ended here, by its id.
+# notification daemon, an unlocked keychain and a tray. Nothing of the user's is read or
+# written, and whatever is started here is ended here, by its id.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 
@@ -16,16 +16,27 @@ if [ -z "${LH_DESKTOP:-}" ]; then
   export XDG_CONFIG_HOME=$HOME/.config XDG_CACHE_HOME=$HOME/.cache XDG_DATA_HOME=$HOME/.local/share
   export GDK_BACKEND=x11 NO_AT_BRIDGE=1 GIT_CONFIG_GLOBAL=/dev/null
   status=0
-  dbus-run-session -- "$0" "$@" || status=$?
+  dbus-run-session -- "$0" "$@" &
+  session=$!
+  # Cut short (a time limit): the part on the bus ends first, and this waits for it.
+  trap 'kill "$(cat "$LH_DESKTOP/inside.pid")" 2>/dev/null || true' TERM INT
+  wait "$session" || status=$?
+  wait "$session" 2>/dev/null || true
   exit "$status"
 fi
 
+echo $$ >"$LH_DESKTOP/inside.pid"
 started=()
 finish() {
+  # Daemons outlive what starts them; those of tests that were cut short would for ever.
+  for daemon in "$LH_DESKTOP"/*/home/daemon.pid; do
+    if [ -f "$daemon" ]; then started+=("$(cat "$daemon")"); fi
+  done
   for pid in "${started[@]}"; do kill "$pid" 2>/dev/null || true; done
   wait 2>/dev/null || true
 }
 trap finish EXIT
+trap 'exit 143' TERM
 
 background() {
   local name=$LH_DESKTOP/$1
@@ -64,4 +75,6 @@ for name in org.freedesktop.Notifications org.freedesktop.secrets org.kde.Status
   exit 1
 done
 
-"$@"
+"$@" &
+started+=($!)
+wait $!
