@@ -130,7 +130,9 @@ function Total({ total }: { total: CostRow }) {
     <tr>
       <th scope="row">Sum</th>
       {COLUMNS.map((column) => (
-        <td key={column.id}>{column.cell(total)}</td>
+        <td key={column.id} className={styles.sum}>
+          {column.cell(total)}
+        </td>
       ))}
     </tr>
   );

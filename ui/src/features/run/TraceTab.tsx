@@ -183,16 +183,16 @@ function Bar(props: { run: string; row: Row; start: number; length: number }) {
       type="button"
       className={styles.bars}
       title={words}
-      aria-label={words}
       onClick={() =>
         go({ room: "run", run: props.run, tab: "timeline", search: { step: `${row.step}` } })
       }
     >
-      <span className={styles.name}>
+      <span className="hidden-words">{words}</span>
+      <span className={styles.name} aria-hidden="true">
         <span className={styles.number}>{row.step}</span>
         {oneLine(row.label, 80)}
       </span>
-      <span className={styles.track}>
+      <span className={styles.track} aria-hidden="true">
         {row.gapBefore >= GAP_MS && (
           <span
             className={styles.gap}
@@ -216,7 +216,9 @@ function Bar(props: { run: string; row: Row; start: number; length: number }) {
           }}
         />
       </span>
-      <span className={styles.took}>{took}</span>
+      <span className={styles.took} aria-hidden="true">
+        {took}
+      </span>
     </button>
   );
 }
