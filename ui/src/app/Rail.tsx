@@ -82,7 +82,7 @@ function RoomLink(props: { to: Place; action: ActionId; icon: ReactNode; childre
       >
         {props.icon}
         <span className={styles.name}>{title}</span>
-        {props.children}
+        {props.children && <span className={styles.mark}>{props.children}</span>}
         {keys?.[0] && (
           <span className={styles.keys}>
             <KeyHint keys={keys[0]} />

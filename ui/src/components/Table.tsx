@@ -1,4 +1,4 @@
-import type { ReactNode } from "react";
+import { type ReactNode, type RefObject, useEffect, useRef, useState } from "react";
 import { cx } from "./cx";
 import styles from "./Table.module.css";
 
@@ -12,6 +12,23 @@ export interface Column<T> {
   sort?: (a: T, b: T) => number;
 }
 
+/** What scrolls must be reachable by keyboard; what does not would only be in Tab's way. */
+const SCROLLS = { tabIndex: 0, role: "group", "aria-label": "Scrolls sideways" };
+
+function useOverflows(scroller: RefObject<HTMLElement | null>): boolean {
+  const [overflows, setOverflows] = useState(false);
+  useEffect(() => {
+    const element = scroller.current;
+    if (!element) return;
+    const observer = new ResizeObserver(() => {
+      setOverflows(element.scrollWidth > element.clientWidth);
+    });
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, [scroller]);
+  return overflows;
+}
+
 /** A plain table for up to a few hundred rows; longer ones are a VirtualList. */
 export function Table<T>(props: {
   label: string;
@@ -22,8 +39,10 @@ export function Table<T>(props: {
   onSort?: (column: string) => void;
   footer?: ReactNode;
 }) {
+  const scroller = useRef<HTMLDivElement>(null);
+  const overflows = useOverflows(scroller);
   return (
-    <div className={styles.scroll}>
+    <div ref={scroller} className={styles.scroll} {...(overflows ? SCROLLS : {})}>
       <table className={styles.table}>
         <caption className="hidden-words">{props.label}</caption>
         <thead>

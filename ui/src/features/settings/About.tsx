@@ -20,10 +20,10 @@ export function About() {
                 "Browser address",
                 daemon.listen ? (
                   <span key="listen">
-                    <code>{daemon.listen}</code> (opened with <code>longhaul ui</code>)
+                    <code>{daemon.listen}</code> (with the token the daemon printed)
                   </span>
                 ) : (
-                  "Off"
+                  "Off: `longhaul daemon run --listen 127.0.0.1:0` serves one"
                 ),
               ],
               ["Daemon's process", String(daemon.pid)],

@@ -32,7 +32,7 @@ async function failure(response: Response): Promise<CallError> {
     return new CallError({
       code: "credential",
       message: "This page's key to the daemon is missing or no longer valid.",
-      hint: "Open the page again with `longhaul ui`.",
+      hint: "Open it again by the address the daemon printed when it began to listen.",
     });
   }
   try {
