@@ -113,3 +113,11 @@ fn what_is_untrue_before_it_is_shown_is_not_shown() {
     assert!(!desk.close("b"));
     assert_eq!(desk.give(at(3)).unwrap().close, ["b"]);
 }
+
+#[test]
+fn who_notifies_is_not_for_a_run_to_say() {
+    use protocol::{NoticeActRequest, Request};
+    // What changes something is refused from inside a run; the daemon goes by this.
+    assert_ne!(NoticesRequest::INVALIDATES, []);
+    assert_ne!(NoticeActRequest::INVALIDATES, []);
+}
