@@ -135,9 +135,7 @@ impl Core {
             return Err(EditError::Invalid(why.to_owned()));
         }
         let (summary, decision) = judge(run, op, &text)?;
-        if decision.verdict == Verdict::Deny {
-            return Err(EditError::Denied(decision.rule));
-        }
+        not_denied(decision)?;
         let edit = Edit {
             of: op.digest.clone(),
             args: BlobRef::of(text.as_bytes()),
@@ -149,8 +147,15 @@ impl Core {
     }
 }
 
-/// The call with its new arguments in one line, and what the policy says of it. A person's
-/// word stands above a rule that asks for one, never above one that refuses.
+/// A person's word stands above a rule that asks for one, never above one that refuses.
+fn not_denied(decision: Decision) -> Result<(), EditError> {
+    match decision.verdict {
+        Verdict::Allow | Verdict::Review => Ok(()),
+        Verdict::Deny => Err(EditError::Denied(decision.rule)),
+    }
+}
+
+/// The call with its new arguments in one line, and what the policy says of it.
 fn judge(run: &Run, op: &Op, input: &str) -> Result<(String, Decision), EditError> {
     if run.task.kind.is_native() {
         let tool = Tool::parse(&op.name, input).map_err(|e| EditError::Invalid(e.to_string()))?;
@@ -205,6 +210,18 @@ mod tests {
 
     fn object(value: Value) -> Map<String, Value> {
         value.as_object().unwrap().clone()
+    }
+
+    #[test]
+    fn no_edit_passes_a_rule_that_refuses() {
+        let decision = |verdict| Decision {
+            verdict,
+            rule: "never push".to_owned(),
+        };
+        assert!(not_denied(decision(Verdict::Allow)).is_ok());
+        assert!(not_denied(decision(Verdict::Review)).is_ok());
+        let refused = not_denied(decision(Verdict::Deny)).unwrap_err();
+        assert!(matches!(&refused, EditError::Denied(rule) if rule == "never push"));
     }
 
     #[test]
