@@ -45,7 +45,11 @@ export function Banner() {
         <RelativeTime at={new Date(connection.since).toISOString()} />. What you see is the last
         that was known; runs may be going on. Next try{" "}
         <Countdown until={new Date(connection.nextTryAt).toISOString()} />.{" "}
-        <span className={styles.why}>{connection.error.message}</span>
+        <span className={styles.why}>
+          {connection.error.message}
+          {/* Trying again does not mend a key: what does, is said. */}
+          {connection.error.code === "credential" && ` ${connection.error.hint}`}
+        </span>
       </Bar>
     );
   }
