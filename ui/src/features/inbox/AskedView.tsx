@@ -65,9 +65,9 @@ function CallView({ text, fallback }: { text: string | null; fallback: string })
 
 /** Rows of a diff are laid out by the view itself; a short one must not stand in a tall box. */
 function Diff({ text }: { text: string }) {
-  const lines = text.split("\n").length;
+  const lines = text.split("\n").filter((line) => !/^(---|\+\+\+|diff |index )/.test(line)).length;
   return (
-    <div className={styles.diff} style={{ height: `${Math.min(32, 3.5 + lines * 1.25)}rem` }}>
+    <div className={styles.diff} style={{ height: `${Math.min(32, 3 + lines * 1.25)}rem` }}>
       <DiffView diff={text} tree={false} />
     </div>
   );

@@ -23,7 +23,7 @@ import { useFold } from "./run-state";
 import { Said } from "./Said";
 import styles from "./Timeline.module.css";
 import type { CallItem, Retry } from "./timeline";
-import { errorWords, settlementWords, timeOfDay } from "./words";
+import { errorWords, settlementWords, timeOfDay, withoutName } from "./words";
 
 const ICONS: Record<OpView["kind"], LucideIcon> = {
   model: Bot,
@@ -62,7 +62,9 @@ export function CallView({ run, item }: { run: string; item: CallItem }) {
         />
         <Icon className={styles.icon} size={16} aria-hidden="true" />
         <span className={styles.callName}>{plain(op.name)}</span>{" "}
-        <span className={styles.callSummary}>{isModel ? "" : oneLine(op.summary, 240)}</span>{" "}
+        <span className={styles.callSummary}>
+          {isModel ? "" : oneLine(withoutName(op.name, op.summary), 240)}
+        </span>{" "}
         <Figures op={op} />
         {state && <Badge tone={state.tone}>{state.words}</Badge>}
         {op.mode === "observed" && <Badge title="The agent only told about it">observed</Badge>}

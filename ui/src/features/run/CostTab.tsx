@@ -103,7 +103,10 @@ function StepCosts({ run, steps }: { run: string; steps: readonly CostSum[] }) {
   const [current, setCurrent] = useState<string | null>(null);
   const most = Math.max(...steps.map((step) => dollars(step.usd ?? "0")), 0);
   return (
-    <div className={styles.steps}>
+    <div
+      className={styles.steps}
+      style={{ height: `${Math.min(24, steps.length * 1.75 + 0.25)}rem` }}
+    >
       <VirtualList
         label="Cost by step"
         items={steps}

@@ -1,6 +1,6 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { ArrowDown } from "lucide-react";
-import { useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { type MouseEvent, useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { useAction } from "../../actions/registry";
 import { Button } from "../../components/Button";
 import { ErrorState, Skeleton } from "../../components/states";
@@ -13,6 +13,8 @@ import styles from "./Timeline.module.css";
 const STEP_PX = 150;
 /** So near to the end counts as being there. */
 const END_PX = 64;
+/** Steps beyond what is in sight that are read ahead, so that one scrolls into what is there. */
+const AHEAD = 12;
 /** While one scrolls fast, pages that only fly by are not asked for. */
 const SETTLE_MS = 60;
 
@@ -43,18 +45,21 @@ function StepList(props: {
 }) {
   const { run, live, asked, steps, total } = props;
   const scroller = useRef<HTMLElement>(null);
-  const virtual = useVirtualizer({
+  // Something was opened by hand: it stays under the pointer instead of the end in sight.
+  const [held, setHeld] = useState(false);
+  const virtual = useVirtualizer<HTMLElement, HTMLLIElement>({
     count: total + 1,
     getScrollElement: () => scroller.current,
     estimateSize: () => STEP_PX,
     overscan: 4,
-    anchorTo: "end",
+    anchorTo: held ? "start" : "end",
     followOnAppend: true,
     scrollEndThreshold: END_PX,
     initialRect: { width: 800, height: 800 },
     // The first thing drawn is what one came for: the steps at the start are never laid out.
     initialOffset: () => (asked ?? total) * STEP_PX,
   });
+  keepStill(virtual);
   const items = virtual.getVirtualItems();
   useOpening(asked, virtual);
   useSettledPages(items[0]?.index, items.at(-1)?.index, props.pages, props.setPages);
@@ -62,9 +67,20 @@ function StepList(props: {
   const [atEnd, setAtEnd] = useState(true);
   // Looked at after each drawing: the end moves without scrolling too.
   const look = () => setAtEnd(virtual.isAtEnd(END_PX));
-  // biome-ignore lint/correctness/useExhaustiveDependencies: setting the same again draws nothing
   useEffect(look);
-  const toEnd = useCallback(() => virtual.scrollToEnd(), [virtual]);
+  const onScroll = () => {
+    look();
+    if (virtual.isAtEnd(END_PX)) setHeld(false);
+  };
+  const onClickCapture = (event: MouseEvent) => {
+    if (event.target instanceof Element && event.target.closest("[aria-expanded],summary")) {
+      setHeld(true);
+    }
+  };
+  const toEnd = useCallback(() => {
+    setHeld(false);
+    virtual.scrollToEnd();
+  }, [virtual]);
   const toStart = useCallback(() => virtual.scrollToIndex(0), [virtual]);
   useAction("run.end", toEnd);
   useAction("run.start", toStart);
@@ -78,7 +94,8 @@ function StepList(props: {
         aria-label="Timeline"
         // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
         tabIndex={0}
-        onScroll={look}
+        onScroll={onScroll}
+        onClickCapture={onClickCapture}
       >
         <ol className={styles.space} style={{ height: virtual.getTotalSize() }}>
           {items.map((item) => (
@@ -126,6 +143,18 @@ function StepList(props: {
 
 type Virtual = ReturnType<typeof useVirtualizer<HTMLElement, HTMLLIElement>>;
 
+/** What is above of what one looks at changes its size without moving what one looks at. */
+function keepStill(virtual: Virtual): void {
+  virtual.shouldAdjustScrollPositionOnItemSizeChange = (
+    item,
+    _delta,
+    { scrollOffset, itemSizeCache },
+  ) => {
+    const top = scrollOffset ?? 0;
+    return itemSizeCache.has(item.key) ? item.end <= top + 1 : item.start < top;
+  };
+}
+
 /** It opens at its end, or at the step a link names. */
 function useOpening(
   asked: number | null,
@@ -149,8 +178,8 @@ function useSettledPages(
 ): void {
   const wanted = useMemo(() => {
     if (first === undefined || last === undefined) return [];
-    const from = pageOf(first);
-    return Array.from({ length: pageOf(last) - from + 1 }, (_, i) => from + i);
+    const from = pageOf(Math.max(0, first - AHEAD));
+    return Array.from({ length: pageOf(last + AHEAD) - from + 1 }, (_, i) => from + i);
   }, [first, last]);
   const same = wanted.length === pages.length && wanted[0] === pages[0];
   useEffect(() => {

@@ -174,4 +174,15 @@ describe("timelineOf", () => {
     });
     expect(items[1]).toMatchObject({ type: "end", state: "failed", text: "half done" });
   });
+
+  it("does not say the result twice where the model has just said it", () => {
+    const items = timelineOf(
+      step([
+        intended(1, "model"),
+        [finished(1), "It adds now."],
+        [{ kind: "completed", result: "b" }, "It adds now."],
+      ]),
+    );
+    expect(items.at(-1)).toMatchObject({ type: "end", text: null });
+  });
 });

@@ -331,7 +331,12 @@ const handlers: { [K in Kind]: Handler<K> } = {
     fold.items.push({ type: "briefing", key: keyOf(entry), at: entry.at, text });
   },
   suspended: note((e) => suspendedWords(e.ms)),
-  completed: (fold, _e, entry) => end(fold, entry, "completed", "Completed", entry.text ?? null),
+  completed: (fold, _e, entry) => {
+    // The result is what the model said last: it stands right above.
+    const said = fold.items.findLast((item) => item.type === "call" && item.op.kind === "model");
+    const known = said?.type === "call" && said.text === entry.text;
+    end(fold, entry, "completed", "Completed", known ? null : (entry.text ?? null));
+  },
   failed: (fold, e, entry) => end(fold, entry, "failed", e.message, entry.text ?? null),
   cancelled: (fold, e, entry) => end(fold, entry, "cancelled", `Cancelled through ${e.by}`, null),
   applied: note(

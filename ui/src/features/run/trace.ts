@@ -1,4 +1,5 @@
 import type { LogEntry, OpView, StepView } from "../../ipc/bindings";
+import { withoutName } from "./words";
 
 export type Lane = "model" | "tool" | "verify" | "approval" | "wait";
 
@@ -34,7 +35,7 @@ function spanOfOp(op: OpView, now: number, fallback: number): Span {
   return {
     key: `op${op.id}`,
     lane,
-    label: op.kind === "tool" ? `${op.name} ${op.summary}` : op.name,
+    label: op.kind === "tool" ? `${op.name} ${withoutName(op.name, op.summary)}` : op.name,
     step: op.step,
     op: op.id,
     start,

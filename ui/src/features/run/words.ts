@@ -125,3 +125,7 @@ export function timeOfDay(at: string): string {
   const date = new Date(at);
   return Number.isNaN(date.getTime()) ? "" : CLOCK.format(date);
 }
+
+/** A tool's summary often begins with its name, which stands beside it already. */
+export const withoutName = (name: string, summary: string): string =>
+  summary.startsWith(`${name} `) ? summary.slice(name.length + 1) : summary;
