@@ -5,9 +5,10 @@ import { until } from "./until.mjs";
 
 const WATCHER = "org.kde.StatusNotifierWatcher";
 
-/** Reads an icon's menu and clicks in it, in one process each; prints JSON. */
+/** Reads an icon's menu, and clicks the entry that fits: in one process, so that the menu
+ * does not change in between for longer than it must. Prints JSON. */
 const PANEL = `
-import dbus, json, sys
+import dbus, json, re, sys
 bus = dbus.SessionBus()
 def get(name, path, interface, what):
     return dbus.Interface(bus.get_object(name, path), "org.freedesktop.DBus.Properties").Get(interface, what)
@@ -19,18 +20,27 @@ name, path = living[-1].split("/", 1)
 path = "/" + path
 item = "org.kde.StatusNotifierItem"
 menu = dbus.Interface(bus.get_object(name, get(name, path, item, "Menu")), "com.canonical.dbusmenu")
-if len(sys.argv) > 1:
-    menu.Event(int(sys.argv[1]), "clicked", dbus.Int32(0, variant_level=1), 0)
-    print("true"); sys.exit()
 def entry(node):
     number, facts, inside = node
     words = str(facts.get("label", "")).replace("__", "_")
     return {"number": int(number), "words": words, "enabled": bool(facts.get("enabled", True)), "inside": [entry(n) for n in inside]}
-print(json.dumps({"icon": str(get(name, path, item, "IconName")), "entries": entry(menu.GetLayout(0, -1, [])[1])["inside"]}))
+def flat(entries):
+    return [e for entry in entries for e in [entry, *flat(entry["inside"])]]
+entries = entry(menu.GetLayout(0, -1, [])[1])["inside"]
+if len(sys.argv) > 1:
+    fits = [e for e in flat(entries) if e["enabled"] and re.search(sys.argv[1], e["words"])]
+    if fits:
+        menu.Event(fits[0]["number"], "clicked", dbus.Int32(0, variant_level=1), 0)
+    print(json.dumps(fits[0]["words"] if fits else None)); sys.exit()
+print(json.dumps({"icon": str(get(name, path, item, "IconName")), "entries": entries}))
 `;
 
 function panel(...args) {
-  return JSON.parse(execFileSync("/usr/bin/python3", ["-c", PANEL, ...args], { encoding: "utf8", timeout: 10_000 }));
+  return JSON.parse(execFileSync("/usr/bin/python3", ["-c", PANEL, ...args], {
+    encoding: "utf8",
+    timeout: 10_000,
+    stdio: ["ignore", "pipe", "pipe"],
+  }));
 }
 
 /** Icon and entries; null while there is no icon. */
@@ -48,10 +58,6 @@ export function words() {
 }
 
 /** Waits for an entry whose words fit, and clicks it. */
-export async function choose(pattern) {
-  const entry = await until(`${pattern} in the tray`, () =>
-    flat(tray()?.entries ?? []).find((entry) => entry.enabled && pattern.test(entry.words)),
-  );
-  panel(String(entry.number));
-  return entry.words;
+export function choose(pattern) {
+  return until(`${pattern} in the tray`, () => panel(pattern.source));
 }

@@ -68,7 +68,8 @@ pub(crate) fn test(args: &[String]) -> anyhow::Result<()> {
     shell.args(args);
     step("test the shell", &mut shell)?;
     journeys(args)?;
-    desktop::test(&[])
+    desktop::test(&[])?;
+    desktop::test_browser(&[])
 }
 
 /// The black-box journeys: processes are started, stalled and killed, against

@@ -1,6 +1,6 @@
 //! The application: run, developed, packed, and tested in a window.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, bail};
@@ -8,8 +8,8 @@ use anyhow::{Context as _, bail};
 use crate::chores::{cargo, root, step};
 use crate::{packages, ui};
 
-/// The window's tests take about two minutes; a window that hangs must not hold up for ever.
-const WINDOW_LIMIT_S: &str = "900";
+/// A file of tests takes a minute or two; a window that hangs must not hold up for ever.
+const LIMIT_S: &str = "900";
 
 /// Builds the binaries with the interface in them.
 pub(crate) fn build() -> anyhow::Result<()> {
@@ -37,7 +37,9 @@ pub(crate) fn run(args: &[String]) -> anyhow::Result<()> {
         println!("\n==> Longhaul opens. Closing it leaves your runs alone.");
         Command::new(binaries.join("longhaul-desktop"))
     } else {
-        println!("\nThere is no display here, so no window can open. The rehearsal in the terminal:");
+        println!(
+            "\nThere is no display here, so no window can open. The rehearsal in the terminal:"
+        );
         let mut longhaul = Command::new(binaries.join("longhaul"));
         longhaul.arg("rehearse");
         longhaul
@@ -97,7 +99,7 @@ pub(crate) fn package(profile: Profile) -> anyhow::Result<PathBuf> {
     Ok(deb)
 }
 
-fn debs(folder: &std::path::Path) -> Vec<PathBuf> {
+fn debs(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     entries
         .map(|entry| entry.path())
@@ -110,22 +112,42 @@ fn debs(folder: &std::path::Path) -> Vec<PathBuf> {
 pub(crate) fn test(args: &[String]) -> anyhow::Result<()> {
     let deb = package(Profile::Debug)?;
     let folder = root().join("tests/window");
-    let mut files: Vec<String> = std::fs::read_dir(&folder)?
-        .flatten()
-        .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .filter(|name| name.ends_with(".test.mjs"))
-        .filter(|name| args.is_empty() || args.iter().any(|part| name.contains(part.as_str())))
-        .collect();
-    files.sort();
-    for file in files {
-        let mut tests = Command::new("timeout");
-        tests
-            .args(["--kill-after=20", WINDOW_LIMIT_S])
-            .arg(folder.join("desktop.sh"))
-            .args(["node", "--test", "--test-reporter=spec"])
-            .arg(folder.join(&file))
-            .env("LH_DEB", &deb);
+    for file in test_files(&folder, args)? {
+        let mut tests = limited();
+        tests.arg(folder.join("desktop.sh")).args(NODE_TEST);
+        tests.arg(folder.join(&file)).env("LH_DEB", &deb);
         step(&format!("test in a window: {file}"), &mut tests)?;
     }
     Ok(())
+}
+
+/// The tests of the interface in a browser, over the daemon's own HTTP.
+pub(crate) fn test_browser(args: &[String]) -> anyhow::Result<()> {
+    let folder = root().join("tests/browser");
+    for file in test_files(&folder, args)? {
+        let mut tests = limited();
+        tests.args(NODE_TEST).arg(folder.join(&file));
+        step(&format!("test in a browser: {file}"), &mut tests)?;
+    }
+    Ok(())
+}
+
+const NODE_TEST: [&str; 3] = ["node", "--test", "--test-reporter=spec"];
+
+fn limited() -> Command {
+    let mut command = Command::new("timeout");
+    command.args(["--kill-after=20", LIMIT_S]);
+    command
+}
+
+/// The test files of a folder, or those of them that are named.
+fn test_files(folder: &Path, names: &[String]) -> anyhow::Result<Vec<String>> {
+    let mut files: Vec<String> = std::fs::read_dir(folder)?
+        .flatten()
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .filter(|file| file.ends_with(".test.mjs"))
+        .filter(|file| names.is_empty() || names.iter().any(|name| file.contains(name.as_str())))
+        .collect();
+    files.sort();
+    Ok(files)
 }

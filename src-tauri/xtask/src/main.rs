@@ -22,6 +22,7 @@ cargo xtask run             install what is missing, build, and open the applica
 cargo xtask run -- ARGS     the same for the command line: longhaul ARGS
 cargo xtask test            install what is missing and run every test
 cargo xtask window [NAME]   the tests in real windows, or those of one file
+cargo xtask browser [NAME]  the tests in a browser, or those of one file
 cargo xtask dev             the application, reloaded as it is edited
 cargo xtask package         make the .deb (--debug: of the debug build)
 cargo xtask ci              what .ci/run runs: test, format, lint, dependencies, tidy
@@ -52,6 +53,10 @@ fn dispatch(args: &[String]) -> anyhow::Result<()> {
         "window" => {
             chores::build_all()?;
             desktop::test(rest)
+        }
+        "browser" => {
+            chores::build_all()?;
+            desktop::test_browser(rest)
         }
         "package" => {
             if rest.iter().any(|word| word == "--debug") {

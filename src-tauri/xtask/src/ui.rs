@@ -38,8 +38,13 @@ pub(crate) fn fetch() -> anyhow::Result<()> {
         // npm writes it last.
         folder().join("node_modules/.package-lock.json"),
     );
-    let written = |file: &PathBuf| std::fs::metadata(file).and_then(|facts| facts.modified()).ok();
-    let fresh = matches!((written(&lock), written(&done)), (Some(lock), Some(done)) if lock <= done);
+    let written = |file: &PathBuf| {
+        std::fs::metadata(file)
+            .and_then(|facts| facts.modified())
+            .ok()
+    };
+    let fresh =
+        matches!((written(&lock), written(&done)), (Some(lock), Some(done)) if lock <= done);
     if fresh {
         return Ok(());
     }
