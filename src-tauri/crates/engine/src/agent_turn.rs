@@ -139,7 +139,8 @@ impl Worker {
         let mut conversation = self.conversation.lock().await;
         conversation.catch_up(&self.journal, run).await?;
         conversation.reach(&self.journal, heard).await?;
-        let known_calls = self.journal.call_ids().await?;
+        // A process tells of its own turn only, however long the run is.
+        let known_calls = self.journal.call_ids_since(op.id).await?;
         Ok(TurnRequest {
             model: call.model.clone(),
             frame: self.frame(run, call).clone(),

@@ -131,10 +131,10 @@ impl Journal {
         Ok(rows)
     }
 
-    /// The agent's ids of all calls recorded so far.
-    pub(crate) async fn call_ids(&self) -> Result<Vec<String>, Halt> {
+    /// The agent's ids of the calls recorded since this operation.
+    pub(crate) async fn call_ids_since(&self, op: OpId) -> Result<Vec<String>, Halt> {
         const PAGE: u32 = 1000;
-        let (mut ids, mut from) = (Vec::new(), OpId(1));
+        let (mut ids, mut from) = (Vec::new(), OpId(op.0 + 1));
         loop {
             let rows = self.store.ops(self.run, from, PAGE).await?;
             let Some(last) = rows.last().map(|row| row.id) else {

@@ -88,6 +88,19 @@ async fn a_turn_is_ended_when_the_budget_is_used_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn no_turn_begins_when_the_budget_is_used_up() {
+    let bench = Bench::new().await;
+    let steps = json!([{"do": "text", "text": "Done."}]);
+    let turns = json!([{"steps": steps, "cost_usd": 6.0}, {"steps": steps, "cost_usd": 6.0}]);
+    let run = start(&bench, turns).await;
+    let asked = bench.wait(run, |run| run.state().at_rest()).await;
+    let review = asked.reviews.values().next().map(|review| review.kind);
+    assert_eq!(review, Some(domain::ReviewKind::Budget), "{asked:?}");
+    assert_eq!(asked.step, 1);
+    assert_eq!(asked.spent.settled, NanoUsd(6_000_000_000));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_killed_turn_is_booked_by_what_was_seen_of_it() {
     let bench = Bench::new().await;
     let steps = json!([answered("a", 100_000, 1_000), {"do": "die"}]);
