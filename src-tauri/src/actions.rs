@@ -12,8 +12,8 @@ pub(crate) enum Action {
     OpenRun(RunId),
     /// Lets a stopped run go on.
     ResumeRun(RunId),
-    /// Lets all stopped runs go on.
-    ResumeAll,
+    /// Lets all interrupted runs go on. Those somebody paused stay paused.
+    ResumeInterrupted,
     /// Stops all runs at their next operation boundary.
     PauseAll,
     /// Shows the form for a new run.
@@ -31,7 +31,11 @@ pub(crate) enum Action {
 /// Actions without an object: id, action, the menu's words.
 const TABLE: &[(&str, Action, &str)] = &[
     ("go.inbox", Action::OpenInbox, "Inbox"),
-    ("app.resume-all", Action::ResumeAll, "Resume all"),
+    (
+        "runs.resume-interrupted",
+        Action::ResumeInterrupted,
+        "Resume all",
+    ),
     ("app.pause-all", Action::PauseAll, "Pause all"),
     ("app.new-run", Action::NewRun, "New run…"),
     ("window.open", Action::OpenWindow, "Open Longhaul"),

@@ -125,10 +125,20 @@ impl DaemonLink {
                 End::Crashed => self.enter(LinkState::Connecting),
                 End::Stopped => {
                     self.enter(LinkState::Stopped);
-                    while !self.answers().await {
-                        sleep(LOOK_IDLY).await;
-                    }
+                    self.wanted_again().await;
                 }
+            }
+        }
+    }
+
+    /// Waits until the user has started one, here or elsewhere. One that was started here
+    /// is kept from then on, however short its life.
+    async fn wanted_again(&self) {
+        let mut state = self.state();
+        while !self.answers().await {
+            let started = state.wait_for(|state| *state != LinkState::Stopped);
+            if timeout(LOOK_IDLY, started).await.is_ok() {
+                return;
             }
         }
     }
@@ -236,6 +246,17 @@ mod tests {
         child.wait().expect("it ends");
         std::fs::write(home.path().join("daemon.pid"), pid).expect("the folder is fresh");
         assert_eq!(link.how_it_ended().await, End::Crashed);
+    }
+
+    #[tokio::test]
+    async fn one_that_was_started_here_is_wanted_even_if_it_is_gone_already() {
+        let home = tempfile::tempdir().expect("a temporary folder");
+        let link = link(home.path());
+        link.enter(LinkState::Stopped);
+        let waiting = timeout(Duration::from_millis(1), link.wanted_again());
+        assert!(waiting.await.is_err(), "nobody wants it yet");
+        link.enter(LinkState::Up);
+        link.wanted_again().await;
     }
 
     #[tokio::test]

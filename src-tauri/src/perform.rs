@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use protocol::{ApiError, PauseRequest, ResumeRequest, RunSelector, StopHow, StopRequest};
+use domain::{RunId, RunState};
+use protocol::{
+    ApiError, PauseRequest, ResumeRequest, RunSelector, RunsRequest, StopHow, StopRequest,
+};
 use tauri::{AppHandle, Manager};
 use tauri_plugin_dialog::{DialogExt, MessageDialogButtons, MessageDialogKind};
 use tokio::sync::oneshot;
@@ -24,8 +27,8 @@ pub(crate) async fn perform(app: &AppHandle, action: Action) -> Result<(), ApiEr
         Action::NewRun => window::open(app, Some(Route::NewRun)),
         Action::OpenWindow => window::open(app, None),
         Action::QuitWindow => app.exit(0),
-        Action::ResumeRun(run) => resume(&link, RunSelector::One(run.to_string())).await?,
-        Action::ResumeAll => resume(&link, RunSelector::All).await?,
+        Action::ResumeRun(run) => resume(&link, run).await?,
+        Action::ResumeInterrupted => resume_interrupted(&link).await?,
         Action::PauseAll => {
             let runs = RunSelector::All;
             let answer = link.client().pause(PauseRequest { runs }).await;
@@ -41,9 +44,26 @@ pub(crate) async fn perform(app: &AppHandle, action: Action) -> Result<(), ApiEr
     Ok(())
 }
 
-async fn resume(link: &DaemonLink, runs: RunSelector) -> Result<(), ApiError> {
+async fn resume(link: &DaemonLink, run: RunId) -> Result<(), ApiError> {
+    let runs = RunSelector::One(run.to_string());
     let answer = link.client().resume(ResumeRequest { runs }).await;
     answer.map(drop).map_err(|error| error.to_api())
+}
+
+/// One after the other; one that cannot be resumed does not keep back the others.
+async fn resume_interrupted(link: &DaemonLink) -> Result<(), ApiError> {
+    let request = RunsRequest {
+        state: Some(RunState::Interrupted),
+        ..RunsRequest::default()
+    };
+    let list = link.client().runs(request).await;
+    let list = list.map_err(|error| error.to_api())?;
+    let mut first_refusal = Ok(());
+    for run in &list.runs {
+        let resumed = resume(link, run.id).await;
+        first_refusal = first_refusal.and(resumed);
+    }
+    first_refusal
 }
 
 async fn stop(link: &DaemonLink) -> Result<(), ApiError> {

@@ -124,7 +124,7 @@ async fn look(link: &DaemonLink, state: LinkState) -> Facts {
     let Ok(status) = link.client().status(StatusRequest {}).await else {
         return facts;
     };
-    for state in [RunState::Running, RunState::Verifying, RunState::Waiting] {
+    for &state in picture::LIVE {
         facts.live.extend(runs(link, &status, state).await);
     }
     facts.interrupted = runs(link, &status, RunState::Interrupted).await;
@@ -142,6 +142,7 @@ async fn runs(link: &DaemonLink, status: &DaemonStatus, state: RunState) -> Vec<
     }
     let request = RunsRequest {
         state: Some(state),
+        limit: Some(picture::MOST_RUNS),
         ..RunsRequest::default()
     };
     match link.client().runs(request).await {

@@ -6,8 +6,8 @@ use protocol::{DaemonMode, DaemonStatus};
 use crate::actions::Action;
 use crate::daemon_link::LinkState;
 
-/// More runs than this a menu does not list: the window does.
-const MOST_RUNS: usize = 8;
+/// More runs than this of a kind a menu does not list: the window does.
+pub(crate) const MOST_RUNS: u32 = 8;
 
 /// Longest title in a menu, in characters.
 const LONGEST_TITLE: usize = 44;
@@ -42,7 +42,9 @@ pub(crate) struct RunLine {
 pub(crate) struct Facts {
     pub(crate) link: LinkState,
     pub(crate) status: Option<DaemonStatus>,
+    /// The first few that go on or wait, in the order in which they are shown.
     pub(crate) live: Vec<RunLine>,
+    /// The first few that can be resumed.
     pub(crate) interrupted: Vec<RunLine>,
 }
 
@@ -55,7 +57,17 @@ impl Facts {
             interrupted: Vec::new(),
         }
     }
+
+    /// How many runs there are in some states.
+    fn count(&self, states: &[RunState]) -> u32 {
+        let runs = self.status.as_ref().map(|status| &status.runs);
+        let of = |state: &RunState| runs.and_then(|runs| runs.get(state.word())).copied();
+        states.iter().filter_map(of).sum()
+    }
 }
+
+/// The states of runs that go on, or would if nothing kept them: those the menu lists.
+pub(crate) const LIVE: &[RunState] = &[RunState::Running, RunState::Verifying, RunState::Waiting];
 
 /// A line of the menu.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,10 +101,10 @@ impl Picture {
         if reviews > 0 {
             lines.push(Line::Do(Action::OpenInbox, waiting(reviews)));
         }
-        lines.extend(interrupted(&facts.interrupted));
+        lines.extend(interrupted(facts));
         if !facts.live.is_empty() {
             lines.push(Line::Rule);
-            lines.extend(listed(&facts.live, |run| {
+            lines.extend(listed(&facts.live, facts.count(LIVE), |run| {
                 Line::Do(Action::OpenRun(run.id), progress(run))
             }));
             lines.push(plain(Action::PauseAll));
@@ -153,18 +165,15 @@ fn status_line(facts: &Facts) -> String {
         DaemonMode::Draining => return "Stopping at the runs' next safe points…".to_owned(),
         DaemonMode::Normal => {}
     }
-    let count = |state: RunState| status.runs.get(state.word()).copied().unwrap_or(0);
     let parts: Vec<String> = [
-        (
-            count(RunState::Running) + count(RunState::Verifying),
-            "running",
-        ),
-        (count(RunState::Waiting), "waiting"),
-        (count(RunState::Queued), "queued"),
-        (count(RunState::Paused), "paused"),
-        (count(RunState::Interrupted), "interrupted"),
+        (&[RunState::Running, RunState::Verifying][..], "running"),
+        (&[RunState::Waiting], "waiting"),
+        (&[RunState::Queued], "queued"),
+        (&[RunState::Paused], "paused"),
+        (&[RunState::Interrupted], "interrupted"),
     ]
     .into_iter()
+    .map(|(states, what)| (facts.count(states), what))
     .filter(|(count, _)| *count > 0)
     .map(|(count, what)| format!("{count} {what}"))
     .collect();
@@ -181,26 +190,27 @@ fn waiting(reviews: u32) -> String {
     }
 }
 
-fn interrupted(runs: &[RunLine]) -> Option<Line> {
-    if runs.is_empty() {
+fn interrupted(facts: &Facts) -> Option<Line> {
+    if facts.interrupted.is_empty() {
         return None;
     }
-    let mut lines = listed(runs, |run| {
+    let all = facts.count(&[RunState::Interrupted]);
+    let mut lines = listed(&facts.interrupted, all, |run| {
         let why = run.cause.as_deref().map(said);
         let why = why.map_or_else(String::new, |cause| format!(" ({cause})"));
         let words = format!("Resume “{}”{why}", shortened(&run.title));
         Line::Do(Action::ResumeRun(run.id), words)
     });
     lines.push(Line::Rule);
-    lines.push(plain(Action::ResumeAll));
-    Some(Line::More(format!("Interrupted ({})", runs.len()), lines))
+    lines.push(plain(Action::ResumeInterrupted));
+    Some(Line::More(format!("Interrupted ({all})"), lines))
 }
 
-/// The first few runs, and how many more there are.
-fn listed(runs: &[RunLine], line: impl Fn(&RunLine) -> Line) -> Vec<Line> {
-    let mut lines: Vec<Line> = runs.iter().take(MOST_RUNS).map(line).collect();
-    if runs.len() > MOST_RUNS {
-        let words = format!("{} more…", runs.len() - MOST_RUNS);
+/// The first few runs, and how many more there are of `all`.
+fn listed(runs: &[RunLine], all: u32, line: impl Fn(&RunLine) -> Line) -> Vec<Line> {
+    let mut lines: Vec<Line> = runs.iter().take(MOST_RUNS as usize).map(line).collect();
+    if all > MOST_RUNS {
+        let words = format!("{} more…", all - MOST_RUNS);
         lines.push(Line::Do(Action::OpenWindow, words));
     }
     lines

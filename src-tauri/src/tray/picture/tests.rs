@@ -83,7 +83,7 @@ fn an_interrupted_run_can_be_resumed_by_its_name() {
             "Resume “Task 1” (daemon died)".into()
         )
     );
-    assert_eq!(inside.last(), Some(&plain(Action::ResumeAll)));
+    assert_eq!(inside.last(), Some(&plain(Action::ResumeInterrupted)));
 }
 
 #[test]
