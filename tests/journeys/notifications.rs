@@ -185,26 +185,42 @@ async fn a_late_click_is_answered_in_words() -> Result<()> {
         .call(std::slice::from_ref(&notice.id), 0)
         .await?;
     let review = notice.review.context("a review")?.to_string();
-    world.cli(&["approve", &review]).await?.ok()?;
-    world.completed(&run).await?;
-    for action in [NoticeAction::Reject, NoticeAction::Approve] {
-        let refused = application.click(&notice, action).await?;
-        let words = refused.context("it is decided already")?;
-        ensure!(words.contains("answered already, in a terminal"), "{words}");
-    }
-    // The notice goes, and the words come as one.
-    let mut replies = 0;
-    let mut closed = Vec::new();
-    while replies < 2 {
-        let notices = application.call(&[], 20_000).await?;
-        ensure!(notices.leased, "the lease is gone");
-        closed.extend(notices.close);
-        let told: Vec<Notice> = notices.show;
-        replies += told.iter().filter(|n| n.kind == NoticeKind::Reply).count();
-        let shown: Vec<String> = told.into_iter().map(|n| n.id).collect();
-        closed.extend(application.call(&shown, 0).await?.close);
-    }
-    ensure!(closed.contains(&notice.id), "{closed:?}");
+    // It keeps calling meanwhile: who is silent for 5 s is not told that a notice goes.
+    let closed = async {
+        while !application
+            .call(&[], 20_000)
+            .await?
+            .close
+            .contains(&notice.id)
+        {}
+        anyhow::Ok(())
+    };
+    let decided = async {
+        world.cli(&["approve", &review]).await?.ok()?;
+        world.completed(&run).await
+    };
+    let both = async { tokio::try_join!(closed, decided) };
+    tokio::time::timeout(SOON, both).await??;
+
+    let clicked = async {
+        for action in [NoticeAction::Reject, NoticeAction::Approve] {
+            let refused = application.click(&notice, action).await?;
+            let words = refused.context("it is decided already")?;
+            ensure!(words.contains("answered already, in a terminal"), "{words}");
+        }
+        anyhow::Ok(())
+    };
+    let answered = async {
+        let (mut replies, mut shown) = (0, Vec::new());
+        while replies < 2 {
+            let told = application.call(&shown, 20_000).await?.show;
+            replies += told.iter().filter(|n| n.kind == NoticeKind::Reply).count();
+            shown = told.into_iter().map(|n| n.id).collect();
+        }
+        anyhow::Ok(())
+    };
+    let both = async { tokio::try_join!(clicked, answered) };
+    tokio::time::timeout(SOON, both).await??;
     assert_eq!(
         decision(&world, &run).await?["event"]["answer"]["by"],
         "cli"

@@ -7,6 +7,9 @@ use protocol::{MAX_NOTICES_WAIT_MS, Notice, Notices, NoticesRequest};
 /// shows (DESIGN §2).
 pub const ACKNOWLEDGE_MS: i64 = 5_000;
 
+/// Ids to take away that are kept for a holder who is not there.
+const REMEMBERED: usize = 200;
+
 /// Whether a caller has the lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Held {
@@ -130,8 +133,11 @@ impl Desk {
             given &= !this || offered.given;
             !this
         });
-        if given && self.lease.is_some() {
+        // Kept also while nobody holds the lease: who showed it may come back.
+        if given {
             self.closing.push(id.to_owned());
+            let extra = self.closing.len().saturating_sub(REMEMBERED);
+            self.closing.drain(..extra);
         }
         !given
     }
@@ -144,7 +150,6 @@ impl Desk {
         let late = |offered: &Offered| gone || offered.at.plus_ms(ACKNOWLEDGE_MS) <= now;
         if self.offered.iter().any(late) {
             self.lease = None;
-            self.closing.clear();
             return self
                 .offered
                 .drain(..)
@@ -171,8 +176,5 @@ impl Desk {
 
     fn expire(&mut self, now: Timestamp) {
         self.lease.take_if(|lease| lease.until <= now);
-        if self.lease.is_none() {
-            self.closing.clear();
-        }
     }
 }

@@ -112,6 +112,11 @@ fn what_is_untrue_before_it_is_shown_is_not_shown() {
     desk.give(at(2)).unwrap();
     assert!(!desk.close("b"));
     assert_eq!(desk.give(at(3)).unwrap().close, ["b"]);
+    // Who was away for a while is told, too.
+    assert_eq!(desk.overdue(at(60)), []);
+    assert!(!desk.close("b"));
+    desk.call(&call("app", &[]), at(61));
+    assert_eq!(desk.give(at(61)).unwrap().close, ["b"]);
 }
 
 #[test]
