@@ -22,6 +22,6 @@ export default defineConfig({
     css: { include: [] },
     // Two cores: more workers only fight each other.
     maxWorkers: 2,
-    testTimeout: 30_000,
+    testTimeout: 90_000,
   },
 });

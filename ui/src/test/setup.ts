@@ -6,7 +6,7 @@ import { showOverlay } from "../stores/overlays";
 import { useToasts } from "../stores/toasts";
 
 // A busy machine: what is waited for may take a while, what fails fails anyway.
-configure({ asyncUtilTimeout: 10_000 });
+configure({ asyncUtilTimeout: 20_000 });
 
 // jsdom lays nothing out. A list of any length needs some size to show rows at all.
 const SIZE = { width: 1200, height: 800 };
