@@ -1,6 +1,14 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { ArrowDown } from "lucide-react";
-import { type MouseEvent, useCallback, useEffect, useMemo, useRef, useState } from "react";
+import {
+  type MouseEvent,
+  useCallback,
+  useEffect,
+  useLayoutEffect,
+  useMemo,
+  useRef,
+  useState,
+} from "react";
 import { useAction } from "../../actions/registry";
 import { Button } from "../../components/Button";
 import { ErrorState, Skeleton } from "../../components/states";
@@ -64,13 +72,12 @@ function StepList(props: {
   useOpening(asked, virtual);
   useSettledPages(items[0]?.index, items.at(-1)?.index, props.pages, props.setPages);
 
-  const [atEnd, setAtEnd] = useState(true);
-  // Looked at after each drawing: the end moves without scrolling too.
-  const look = () => setAtEnd(virtual.isAtEnd(END_PX));
-  useEffect(look);
+  // From what is known already: asking the element would lay the page out in every frame.
+  const below = virtual.getTotalSize() - (virtual.scrollOffset ?? 0) - heightOf(virtual);
+  const atEnd = below <= END_PX;
+  useFollow(virtual, atEnd);
   const onScroll = () => {
-    look();
-    if (virtual.isAtEnd(END_PX)) setHeld(false);
+    if (held && atEnd) setHeld(false);
   };
   const onClickCapture = (event: MouseEvent) => {
     if (event.target instanceof Element && event.target.closest("[aria-expanded],summary")) {
@@ -142,6 +149,23 @@ function StepList(props: {
 }
 
 type Virtual = ReturnType<typeof useVirtualizer<HTMLElement, HTMLLIElement>>;
+
+/** When a notice above takes some of the height, the end that was in sight stays in sight. */
+function useFollow(virtual: Virtual, atEnd: boolean): void {
+  const height = heightOf(virtual);
+  const lastHeight = useRef(height);
+  const wasAtEnd = useRef(true);
+  useLayoutEffect(() => {
+    if (lastHeight.current === height) {
+      wasAtEnd.current = atEnd;
+      return;
+    }
+    lastHeight.current = height;
+    if (wasAtEnd.current) virtual.scrollToEnd();
+  });
+}
+
+const heightOf = (virtual: Virtual): number => virtual.scrollRect?.height ?? 0;
 
 /** What is above of what one looks at changes its size without moving what one looks at. */
 function keepStill(virtual: Virtual): void {
