@@ -6,7 +6,6 @@ import { CountBadge } from "../components/Badge";
 import { Button, IconButton } from "../components/Button";
 import { cx } from "../components/cx";
 import { KeyHint } from "../components/KeyHint";
-import { Tooltip } from "../components/Tooltip";
 import { hrefOf, type Place } from "../lib/places";
 import { useOpenReviewCount, useStatus } from "../queries/status";
 import { toggleRail, useAppearance } from "../stores/appearance";
@@ -101,13 +100,15 @@ function Foot() {
   const words = status?.mode === "draining" ? "Stopping" : WORDS[state];
   return (
     <div className={styles.foot}>
-      <Tooltip words={`${words}${status ? `, daemon ${status.version}, pid ${status.pid}` : ""}`}>
-        <a className={styles.state} href={hrefOf({ room: "health" })}>
-          <span className={cx(styles.dot, styles[state])} aria-hidden="true" />
-          <span className={styles.name}>{words}</span>
-          {status && <span className={styles.version}>{status.version}</span>}
-        </a>
-      </Tooltip>
+      <a
+        className={styles.state}
+        href={hrefOf({ room: "health" })}
+        title={`${words}${status ? `, daemon ${status.version}, pid ${status.pid}` : ""}`}
+      >
+        <span className={cx(styles.dot, styles[state])} aria-hidden="true" />
+        <span className={styles.name}>{words}</span>
+        {status && <span className={styles.version}>{status.version}</span>}
+      </a>
     </div>
   );
 }
