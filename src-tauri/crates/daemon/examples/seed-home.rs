@@ -5,7 +5,11 @@
 //!
 //! No daemon may have the home meanwhile.
 
-#![allow(clippy::print_stdout, reason = "a program for developers")]
+#![allow(
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a program for developers, which reads the clock for all it makes"
+)]
 
 #[path = "../src/tests/fixture.rs"]
 mod fixture;

@@ -6,6 +6,7 @@ mod browser;
 mod calls;
 mod events;
 mod fixture;
+mod keys;
 mod maintenance;
 mod peers;
 mod rooms;

@@ -128,7 +128,11 @@ pub(crate) fn progress(run: &Run) -> Progress {
         .open_ops
         .values()
         .next_back()
-        .map(|op| format!("{} {}", op.name, op.summary));
+        // A model call's summary says its model already.
+        .map(|op| match op.summary.starts_with(&op.name) {
+            true => op.summary.clone(),
+            false => format!("{} {}", op.name, op.summary),
+        });
     let active = run
         .plan
         .iter()

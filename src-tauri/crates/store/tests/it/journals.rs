@@ -131,7 +131,7 @@ fn offer(run: &Run, kind: u8, n: u8) -> Offer {
                 by: "test".to_owned(),
                 at: Timestamp(0),
                 max_cost: None,
-                effective_at: n.is_multiple_of(2).then(|| Timestamp(i64::MAX)),
+                effective_at: n.is_multiple_of(2).then_some(Timestamp(i64::MAX)),
                 edit: None,
             },
         }),
