@@ -11,7 +11,7 @@ import { ErrorState, Skeleton } from "../../components/states";
 import { Tabs } from "../../components/Tabs";
 import type { RunView } from "../../ipc/bindings";
 import type { RunTab } from "../../lib/places";
-import { oneLine } from "../../lib/plain";
+import { oneLine, plain } from "../../lib/plain";
 import { useRunView } from "../../queries/run";
 import {
   canPause,
@@ -23,6 +23,7 @@ import {
 } from "../../queries/run-words";
 import { useRunSummary } from "../../queries/runs";
 import { useGo, useSearch } from "../../stores/navigation";
+import { toast } from "../../stores/toasts";
 import { Attention } from "./Attention";
 import { ChangesTab } from "./ChangesTab";
 import { CostTab } from "./CostTab";
@@ -32,7 +33,6 @@ import { RunHeader } from "./RunHeader";
 import styles from "./RunRoom.module.css";
 import { Timeline } from "./Timeline";
 import { TraceTab } from "./TraceTab";
-import { useOpenFolder } from "./use-open-folder";
 import { type RunActions, useRunActions } from "./use-run-actions";
 
 /** One run: where it is, everything it did, and what can be done about it. */
@@ -133,7 +133,6 @@ function RunTabs(props: {
 
 function Actions({ view, actions }: { view: RunView | undefined; actions: RunActions }) {
   const { why } = actions;
-  const folder = useOpenFolder(view?.workspace.path ?? null);
   if (!view) return null;
   return (
     <>
@@ -172,9 +171,13 @@ function Actions({ view, actions }: { view: RunView | undefined; actions: RunAct
           },
           {
             id: "folder",
-            label: folder.label,
-            why: view.workspace.discarded ? "Its workspace is discarded" : folder.why,
-            run: folder.open,
+            label: "Copy the workspace's path",
+            why: view.workspace.discarded
+              ? "Its workspace is discarded"
+              : view.workspace.path
+                ? undefined
+                : "It has no workspace yet",
+            run: () => view.workspace.path && copy(view.workspace.path),
           },
           { id: "copy", label: "Copy the run's id", run: () => runAction("run.copy-id") },
           null,
@@ -203,6 +206,12 @@ function Actions({ view, actions }: { view: RunView | undefined; actions: RunAct
       />
     </>
   );
+}
+
+function copy(path: string): void {
+  void navigator.clipboard
+    .writeText(path)
+    .then(() => toast({ tone: "good", title: "The path is copied", detail: plain(path) }));
 }
 
 function Confirmations({ actions }: { actions: RunActions }) {
