@@ -94,7 +94,7 @@ function Item(props: {
         )}
       </span>
       <span className={styles.words}>
-        <span className="hidden-words">{name}: </span>
+        <span className="hidden-words">{name}:</span>{" "}
         <span className={styles.title}>{oneLine(item.title, 160)}</span>
         <span className={styles.soft}>
           {props.byRun ? `${name} · ${where}` : `${run} · ${where}`}
@@ -108,8 +108,7 @@ function Item(props: {
           </>
         ) : (
           <>
-            <span className="hidden-words">asked </span>
-            <RelativeTime at={item.requested_at} />
+            <span className="hidden-words">asked</span> <RelativeTime at={item.requested_at} />
           </>
         )}
         {chosen && <span className="hidden-words">, selected</span>}
