@@ -103,7 +103,7 @@ function Budgets({ view }: { view: RunView }) {
   const partly = view.unpriced_requests > 0;
   const cost = (
     <>
-      <Money usd={budget.used_cost_usd} unsettled={view.unsettled_cost_usd} partly={partly} />
+      <Money usd={view.cost_usd} unsettled={view.unsettled_cost_usd} partly={partly} />
       {budget.max_cost_usd !== null && ` of ${formatUsd(budget.max_cost_usd)}`}
     </>
   );
@@ -111,7 +111,8 @@ function Budgets({ view }: { view: RunView }) {
     <div className={styles.budgets}>
       <BudgetBar
         label="Cost"
-        used={dollars(budget.used_cost_usd) + dollars(view.unsettled_cost_usd)}
+        // Not the budget's own figure: that holds the worst case set aside for the call that runs.
+        used={dollars(view.cost_usd) + dollars(view.unsettled_cost_usd)}
         max={budget.max_cost_usd === null ? null : dollars(budget.max_cost_usd)}
         words={cost}
       />
