@@ -71,7 +71,8 @@ describe("a home with work in it", () => {
           turns: [
             tool("read", { path: "add.py" }),
             tool("edit", { path: "add.py", old_text: "a - b", new_text: "a + b" }),
-            say("`add` subtracted. It adds now."),
+            tool("shell", { command: "cat add.py" }),
+            say("`add` subtracted its numbers. **It adds now**:\n\n- `add.py` line 2 has the plus sign\n- nothing else changed"),
           ],
         },
         publish: { turns: [tool("shell", { command: "git push origin main" }), say("Pushed.")] },
@@ -96,6 +97,8 @@ describe("a home with work in it", () => {
       const { page, done } = await open(browser, world, { path: "/inbox", dark });
       await page.getByRole("option").first().waitFor();
       await page.getByText("git push origin main").first().waitFor();
+      // Until it can be hit, half a second after it is seen, it is drawn faint on purpose.
+      await page.locator("[data-armed=true]").waitFor();
       await accessible(page, `inbox, ${look}`);
       await picture(page, `inbox-${look}`);
       await done();

@@ -19,7 +19,7 @@ export const MODEL = "claude-sonnet-5-5";
 const CONFIG = `slots = 6\nretry_ms = 40\nstagger_ms = 20\nprobe_ms = 150\nrelease_spacing_ms = 20\n`;
 
 export class World {
-  /** `seed`: arguments of `seed-home`, which fills the home before the daemon starts. */
+  /** `seed`: arguments of the example `seed-home`, which fills the home before the daemon starts. */
   static async make({ scripts = {}, seed = null } = {}) {
     const world = new World();
     world.folder = mkdtempSync(join(tmpdir(), "lh-browser-"));
@@ -37,7 +37,10 @@ export class World {
       LH_TEST_KEY: KEY,
     };
     world.makeProject();
-    if (seed) execFileSync(join(BIN, "seed-home"), [world.home, ...seed], { env: world.env, timeout: 300_000 });
+    if (seed) {
+      const said = execFileSync(join(BIN, "examples/seed-home"), [world.home, ...seed], { env: world.env, encoding: "utf8", timeout: 600_000 });
+      world.longRun = /the long run is (\S+)/.exec(said)?.[1];
+    }
     await world.startModel(scripts);
     await world.startDaemon();
     return world;
@@ -100,7 +103,8 @@ export class World {
 
   /** Starts a run of a script from the command line. */
   start(script, words = "Do it", ...more) {
-    const prompt = `${words} [[script:${script}]]`;
+    // The title is the first line; which script answers need not stand in it.
+    const prompt = `${words}\n\n[[script:${script}]]`;
     return this.json("run", "--project", this.project, "--backend", "model", ...more, "--detach", prompt).id;
   }
 

@@ -1,7 +1,5 @@
 //! What the UI's rooms ask for, of a home with a month of use behind it.
 
-use std::time::Instant;
-
 use domain::{NanoUsd, RunId, RunState};
 use protocol::{
     Activity, ActivityRequest, BackendAdd, BackendChange, BlockKind, CostRequest,
@@ -473,51 +471,4 @@ async fn a_tour_is_a_simulated_run_that_costs_nothing() {
         .engine
         .leave(super::SOON)
         .await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "measures; takes minutes in a debug build"]
-async fn large_homes_are_fast() {
-    let plan = Plan {
-        runs: 10_000,
-        long: 100_000,
-        reviews: 40,
-        days: 90,
-    };
-    let begun = Instant::now();
-    let daemon = used(plan).await;
-    eprintln!("made in {:?}", begun.elapsed());
-    let client = daemon.client();
-    let list = client.runs(RunsRequest::default()).await.unwrap();
-    for _ in 0..3 {
-        let begun = Instant::now();
-        let again = client.runs(RunsRequest::default()).await.unwrap();
-        eprintln!("{} runs in {:?}", again.runs.len(), begun.elapsed());
-    }
-    let since = RunsRequest {
-        since: Some(list.cursor),
-        ..RunsRequest::default()
-    };
-    let begun = Instant::now();
-    client.runs(since).await.unwrap();
-    eprintln!("what changed in {:?}", begun.elapsed());
-    for from in [0, 1, 4_500, 9_000] {
-        let begun = Instant::now();
-        let page = client
-            .steps(steps_of(long_run_id(), from, 50))
-            .await
-            .unwrap();
-        eprintln!(
-            "{} steps from {from} in {:?}",
-            page.steps.len(),
-            begun.elapsed()
-        );
-    }
-    let find = RunsRequest {
-        text: Some("nobody said this".to_owned()),
-        ..RunsRequest::default()
-    };
-    let begun = Instant::now();
-    let found = client.runs(find).await.unwrap();
-    eprintln!("words in {:?}, partial: {}", begun.elapsed(), found.partial);
 }
