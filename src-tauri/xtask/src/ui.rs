@@ -48,7 +48,11 @@ pub(crate) fn fetch() -> anyhow::Result<()> {
     if fresh {
         return Ok(());
     }
-    step("fetch the interface's packages", &mut npm(&["ci"]))
+    // Not `npm ci`: it refuses a lock that does not name the native parts of other systems,
+    // and a registry that mirrors only this one's cannot give them. The versions are the
+    // lock's all the same, and the lock stays as it is.
+    let fetch = ["install", "--no-save"];
+    step("fetch the interface's packages", &mut npm(&fetch))
 }
 
 fn check_node() -> anyhow::Result<()> {
