@@ -92,7 +92,6 @@ fn build(surroundings: Surroundings) -> tauri::Result<App> {
             ipc::unsubscribe,
             native::autostart,
             native::choose_folder,
-            native::save_text,
             native::open_external,
             native::perform,
             native::save_text,
