@@ -17,6 +17,7 @@ mod clients;
 mod outlet;
 mod resident;
 mod serve;
+mod signals;
 mod spool;
 mod stage;
 mod tree;

@@ -10,6 +10,7 @@ use std::process::{Command, ExitCode};
 
 use rustix::process::{Signal, getppid, set_parent_process_death_signal, setsid};
 
+use super::signals;
 use crate::record::{self, SPEC, StartFailure, StartFailureKind};
 use crate::spec::{MARKER, Spec};
 
@@ -31,6 +32,7 @@ pub(super) fn run(dir: &Path, parent: &OsStr) -> ExitCode {
 
 fn prepare(dir: &Path, parent: &OsStr) -> io::Result<(UnixStream, Spec)> {
     setsid()?;
+    signals::take_defaults();
     set_parent_process_death_signal(Some(Signal::KILL))?;
     // The keeper may have died before the line above; then nobody would kill us.
     let expected = parent.to_str().and_then(|p| p.parse::<i32>().ok());

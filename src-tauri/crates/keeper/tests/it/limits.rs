@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use keeper::{Ending, Orphan, Signal, StopCause, Stream, TAIL_BYTES};
 
-use crate::bench::{Bench, PATIENCE, all_output, await_output, finish, pids_in};
+use crate::bench::{Bench, PATIENCE, all_output, await_output, exe, finish, pids_in};
 
 /// A child whose grandchildren ignore TERM, one of them in a session of its own
 /// and without a parent. Writes three numbers.
@@ -57,6 +57,28 @@ async fn a_signal_reaches_the_child() {
         keeper.signal(Signal::Kill).await,
         Err(keeper::Refusal::Ended)
     );
+}
+
+#[tokio::test]
+async fn a_signal_reaches_the_child_of_a_daemon_that_ignores_it() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let bench = Bench::new();
+    // What a shell does to a daemon it starts in its background.
+    let deaf = bench.file("deaf");
+    let script = format!(
+        "#!/bin/sh\ntrap '' INT\nexec '{}' \"$@\"\n",
+        exe().display()
+    );
+    std::fs::write(&deaf, script).unwrap();
+    std::fs::set_permissions(&deaf, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let spec = bench.shell("k", "echo ready; exec sleep 1000");
+    let keeper = keeper::spawn(&deaf, &bench.dir_of(&spec), &spec)
+        .await
+        .unwrap();
+    await_output(&keeper, "ready").await;
+    keeper.signal(Signal::Interrupt).await.unwrap();
+    let exit = finish(&keeper).await;
+    assert_eq!((exit.ending, exit.stopped_by), (Ending::Signal(2), None));
 }
 
 #[tokio::test]
