@@ -30,7 +30,8 @@ started=()
 finish() {
   # Daemons outlive what starts them; those of tests that were cut short would for ever.
   for daemon in "$LH_DESKTOP"/*/home/daemon.pid; do
-    if [ -f "$daemon" ]; then started+=("$(cat "$daemon")"); fi
+    # The file goes with its daemon, which may end at this very moment.
+    if pid=$(cat "$daemon" 2>/dev/null); then started+=("$pid"); fi
   done
   for pid in "${started[@]}"; do kill "$pid" 2>/dev/null || true; done
   wait 2>/dev/null || true
