@@ -7,13 +7,14 @@ import { Button, IconButton } from "../components/Button";
 import { cx } from "../components/cx";
 import { KeyHint } from "../components/KeyHint";
 import { hrefOf, type Place } from "../lib/places";
+import { isLive, RUN_STATES } from "../queries/run-words";
 import { useOpenReviewCount, useStatus } from "../queries/status";
 import { toggleRail, useAppearance } from "../stores/appearance";
 import { useConnection } from "../stores/connection";
 import { useNavigator } from "../stores/navigation";
 import styles from "./Rail.module.css";
 
-const LIVE_STATES = ["running", "verifying"];
+const LIVE_STATES = RUN_STATES.filter(isLive);
 
 export function Rail() {
   const narrow = useNarrow();

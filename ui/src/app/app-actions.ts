@@ -1,7 +1,9 @@
 import { useAction } from "../actions/registry";
+import type { RunState } from "../ipc/bindings";
 import { plural } from "../lib/numbers";
 import { useCallMutation } from "../queries/call";
 import { useNative } from "../queries/link";
+import { canPause } from "../queries/run-words";
 import { useRuns } from "../queries/runs";
 import { setTheme, toggleRail } from "../stores/appearance";
 import { useConnection } from "../stores/connection";
@@ -47,12 +49,12 @@ function useShellActions(): void {
   useAction("window.quit", perform("window.quit"));
 }
 
-const GOING = ["queued", "running", "waiting", "verifying"];
-const RESTING = ["paused", "interrupted"];
+/** What resuming all resumes; a failed run is resumed one by one. */
+const isResting = (state: RunState) => state === "paused" || state === "interrupted";
 
 function useAllRunActions(): void {
   const { data } = useRuns();
-  const has = (states: readonly string[]) => data?.runs.some((r) => states.includes(r.state));
+  const has = (fits: (state: RunState) => boolean) => data?.runs.some((r) => fits(r.state));
   const pause = useCallMutation("pause", {
     onDone: ({ runs }) =>
       toast({
@@ -68,10 +70,10 @@ function useAllRunActions(): void {
   });
   useAction("app.pause-all", {
     run: () => pause.mutate({ runs: "all" }),
-    enabled: has(GOING) || "No run is going on",
+    enabled: has(canPause) || "No run is going on",
   });
   useAction("app.resume-all", {
     run: () => resume.mutate({ runs: "all" }),
-    enabled: has(RESTING) || "No run is paused or interrupted",
+    enabled: has(isResting) || "No run is paused or interrupted",
   });
 }

@@ -1,4 +1,4 @@
-import { useState } from "react";
+import { useMemo, useState } from "react";
 import { Money } from "../../components/figures";
 import { type Loadable, Loaded } from "../../components/Loaded";
 import { EmptyState } from "../../components/states";
@@ -10,6 +10,7 @@ import { oneLine } from "../../lib/plain";
 import { useRuns } from "../../queries/runs";
 import { PlaceLink } from "../../stores/navigation";
 import styles from "./CostsRoom.module.css";
+import { RowCost } from "./RowCost";
 
 /** Rows beyond this many are in the export, not on screen. */
 const SHOWN = 200;
@@ -64,15 +65,10 @@ const COLUMNS: readonly Column<CostRow>[] = [
     id: "cost",
     title: "Cost",
     numeric: true,
-    cell: (row) => (
-      <Money usd={isUnpriced(row) ? null : row.cost_usd} partly={row.unpriced_requests > 0} />
-    ),
+    cell: (row) => <RowCost row={row} />,
     sort: byCost,
   },
 ];
-
-const isUnpriced = (row: CostRow): boolean =>
-  row.unpriced_requests > 0 && row.unpriced_requests === row.usage.requests;
 
 function Tokens({ value }: { value: number }) {
   return <span title={count(value)}>{short(value)}</span>;
@@ -140,8 +136,10 @@ function Total({ total }: { total: CostRow }) {
 
 function useRunNames(wanted: boolean): ReadonlyMap<string, string> {
   const { data } = useRuns();
-  if (!wanted || !data) return new Map();
-  return new Map(data.runs.map((run) => [run.id as string, run.title]));
+  return useMemo(
+    () => new Map(wanted ? data?.runs.map((run): [string, string] => [run.id, run.title]) : []),
+    [wanted, data],
+  );
 }
 
 function Key(props: { by: CostBy; value: string; name: string | undefined }) {

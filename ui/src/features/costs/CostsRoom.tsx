@@ -83,7 +83,7 @@ export function CostsRoom() {
       <div className={styles.bar}>
         <RangePicker id={id} range={range} onPick={setSearch} />
       </div>
-      <Tiles moments={moments} today={today} />
+      <Tiles report={report} today={today} />
       <Section
         title="Day by day"
         actions={

@@ -1,26 +1,23 @@
 import type { ReactNode } from "react";
 import { Money } from "../../components/figures";
-import { Loaded } from "../../components/Loaded";
-import type { CostRow } from "../../ipc/bindings";
+import { type Loadable, Loaded } from "../../components/Loaded";
+import type { CostReport, CostRow } from "../../ipc/bindings";
 import { formatUsd, nanoOf, usdOf } from "../../lib/money";
 import { count, plural, short } from "../../lib/numbers";
 import { useCall } from "../../queries/call";
 import styles from "./CostsRoom.module.css";
+import { RowCost } from "./RowCost";
 import { forecast, momentsOf, thisMonth } from "./range";
 
 /** The sums, each kind of figure apart: what is sure, what an agent said, what may come besides. */
-export function Tiles(props: { moments: { since: string; until: string }; today: Date }) {
-  const days = useCall("cost", { by: "day", ...props.moments }, { keepPrevious: true });
+export function Tiles(props: { report: Loadable<CostReport>; today: Date }) {
   return (
-    <Loaded query={days} what="the sums" lines={2}>
+    <Loaded query={props.report} what="the sums" lines={2}>
       {({ total }) => (
         <div className={styles.tiles}>
           <Tile title="Spent">
             <p className={styles.big}>
-              <Money
-                usd={isUnpriced(total) ? null : total.cost_usd}
-                partly={total.unpriced_requests > 0}
-              />
+              <RowCost row={total} />
             </p>
             <p className={styles.note}>{kindsOf(total)}</p>
           </Tile>
@@ -54,9 +51,6 @@ export function Tiles(props: { moments: { since: string; until: string }; today:
     </Loaded>
   );
 }
-
-const isUnpriced = (row: CostRow): boolean =>
-  row.unpriced_requests > 0 && row.unpriced_requests === row.usage.requests;
 
 /** `priced; of it $1.20 reported by agents, $0.30 estimated`. */
 function kindsOf(total: CostRow): string {

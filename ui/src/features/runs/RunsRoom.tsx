@@ -103,6 +103,7 @@ function AllRuns({ list }: { list: RunList }) {
   const steering = useSteering(meant, () => setChosen(new Set()));
   useListActions({
     shown,
+    meant,
     current,
     setCurrent,
     toggle,

@@ -7,6 +7,8 @@ import type { Steering } from "./use-steering";
 /** The list's shortcuts, for when the list itself does not have the focus. */
 export function useListActions(list: {
   shown: readonly RunSummary[];
+  /** Those that steering is about. */
+  meant: readonly RunSummary[];
   current: string | null;
   setCurrent: (id: string) => void;
   toggle: (id: string) => void;
@@ -17,8 +19,7 @@ export function useListActions(list: {
   focusSearch: () => void;
 }): void {
   const go = useGo();
-  const { shown, current, chosen, steering } = list;
-  const meant = shown.filter((run) => (chosen.size > 0 ? chosen.has(run.id) : run.id === current));
+  const { shown, meant, current, chosen, steering } = list;
   const any = (can: (state: RunSummary["state"]) => boolean) => meant.some((run) => can(run.state));
 
   const move = (by: number) => {
