@@ -6,3 +6,9 @@ export const useConnection = create<{ connection: Connection; retryNow: () => vo
   connection: { state: "connecting" },
   retryNow: () => {},
 }));
+
+/** Why nothing can be done now; undefined when it can. */
+export function useWhyNot(): string | undefined {
+  const lost = useConnection((s) => s.connection.state === "lost");
+  return lost ? "Not connected to the daemon" : undefined;
+}

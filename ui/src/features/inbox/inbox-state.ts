@@ -1,5 +1,4 @@
 import { create } from "zustand";
-import { useConnection } from "../../stores/connection";
 import type { Grouping } from "./queue";
 
 /** What of the inbox outlives leaving the room: coming back finds the same item under the cursor. */
@@ -21,9 +20,3 @@ export function setGrouping(grouping: Grouping): void {
 }
 
 export const select = (selected: string | null): void => useInboxState.setState({ selected });
-
-/** Why nothing can be decided now; undefined when it can. */
-export function useWhyNot(): string | undefined {
-  const lost = useConnection((s) => s.connection.state === "lost");
-  return lost ? "Not connected to the daemon" : undefined;
-}

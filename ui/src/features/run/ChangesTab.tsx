@@ -12,11 +12,11 @@ import { plural } from "../../lib/numbers";
 import { plain } from "../../lib/plain";
 import { useCall, useCallMutation } from "../../queries/call";
 import { useDiff, useSteps } from "../../queries/run";
+import { useWhyNot } from "../../stores/connection";
 import { toast, toastError } from "../../stores/toasts";
 import { stateOf } from "./CallView";
 import styles from "./ChangesTab.module.css";
 import { type Comment, composed } from "./comments";
-import { useWhyNot } from "./run-state";
 import type { RunActions } from "./use-run-actions";
 
 /** What the run changed: read it, comment on it, take it over or throw it away. */

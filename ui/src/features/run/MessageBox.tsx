@@ -6,9 +6,10 @@ import { TextField } from "../../components/fields";
 import type { RunView } from "../../ipc/bindings";
 import { useCallMutation } from "../../queries/call";
 import { canResume } from "../../queries/run-words";
+import { useWhyNot } from "../../stores/connection";
 import { toast, toastError } from "../../stores/toasts";
 import styles from "./RunRoom.module.css";
-import { useDraft, useWhyNot } from "./run-state";
+import { useDraft } from "./run-state";
 
 /** A word to the agent, at any time: it is heard with the next model call. */
 export function MessageBox({ run, view }: { run: string; view: RunView | undefined }) {

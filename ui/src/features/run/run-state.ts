@@ -1,5 +1,4 @@
 import { create } from "zustand";
-import { useConnection } from "../../stores/connection";
 
 /** What of a run's timeline is folded open. Rows come and go while one scrolls; this stays. */
 export const useOpened = create<{ opened: ReadonlySet<string> }>(() => ({ opened: new Set() }));
@@ -14,12 +13,6 @@ export function useFold(run: string, key: string): [open: boolean, toggle: () =>
       return { opened: next };
     });
   return [open, toggle];
-}
-
-/** Why nothing can be done to the run now; undefined when it can. */
-export function useWhyNot(): string | undefined {
-  const lost = useConnection((s) => s.connection.state === "lost");
-  return lost ? "Not connected to the daemon" : undefined;
 }
 
 /** What is about to be said to each run's agent: kept while one looks elsewhere in the app. */

@@ -5,9 +5,9 @@ import type { RunTab } from "../../lib/places";
 import { oneLine } from "../../lib/plain";
 import { useCallMutation } from "../../queries/call";
 import { canCancel, canPause, canResume, isEnded } from "../../queries/run-words";
+import { useWhyNot } from "../../stores/connection";
 import { useGo } from "../../stores/navigation";
 import { toast, toastError } from "../../stores/toasts";
-import { useWhyNot } from "./run-state";
 
 export type Confirming = "cancel" | "discard" | null;
 
