@@ -55,18 +55,11 @@ pub(crate) fn build_all() -> anyhow::Result<()> {
 pub(crate) fn test(args: &[String]) -> anyhow::Result<()> {
     build_all()?;
     ui::test()?;
-    let mut crates = cargo(&[
-        "test",
-        "--workspace",
-        "--exclude",
-        "longhaul",
-        "--no-fail-fast",
-    ]);
-    crates.args(args);
-    step("test the crates", &mut crates)?;
-    let mut shell = cargo(&["test", "--package", "longhaul", "--lib", "--bins"]);
-    shell.args(args);
-    step("test the shell", &mut shell)?;
+    // Always the whole workspace: a package alone has other features, and half of it would
+    // be compiled again. Every crate's black-box tests are one binary, `it`.
+    let mut crates = cargo(&["test", "--workspace", "--no-fail-fast"]);
+    crates.args(["--lib", "--bins", "--test", "it"]).args(args);
+    step("test the crates and the shell", &mut crates)?;
     journeys(args)?;
     desktop::test(&[])?;
     desktop::test_browser(&[])
@@ -76,14 +69,14 @@ pub(crate) fn test(args: &[String]) -> anyhow::Result<()> {
 /// deadlines. On a machine that stands still for a while one may miss its deadline;
 /// such a one is run once more, alone, and said to be unsteady. What fails twice fails.
 fn journeys(args: &[String]) -> anyhow::Result<()> {
-    let mut all = cargo(&["test", "--package", "longhaul", "--test", "journeys"]);
+    let mut all = cargo(&["test", "--workspace", "--test", "journeys"]);
     all.args(args);
     let failed = failures("test the journeys", &mut all)?;
     if failed.is_empty() {
         return Ok(());
     }
     println!("\nFAILED, and run once more, alone: {}", failed.join(", "));
-    let mut again = cargo(&["test", "--package", "longhaul", "--test", "journeys", "--"]);
+    let mut again = cargo(&["test", "--workspace", "--test", "journeys", "--"]);
     again.args(["--exact", "--test-threads", "1"]).args(&failed);
     let still = failures("the failed journeys again", &mut again)?;
     if !still.is_empty() {
