@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use crate::blocking::blocking;
-use crate::git::{AGENT_EMAIL, AGENT_NAME, Call, GitError, zero_separated};
+use crate::git::{AGENT_EMAIL, AGENT_NAME, Call, Git, GitError, zero_separated};
 use crate::marker::{LeftOut, Marker};
 use crate::objects;
 use crate::prepare::Plan;
@@ -17,24 +17,25 @@ use crate::workspace::snap_store;
 pub(crate) async fn make(plan: &Plan, repo: Repository) -> Result<Marker, PrepareError> {
     let head = cloneable(plan, &repo)?;
     let dir = plan.files_dir(&repo.top);
-    let branch = format!("longhaul/{}", plan.run.get(..8).unwrap_or(&plan.run));
+    let branch = own_branch(&plan.run);
     let store = snap_store(plan.git.clone(), &plan.run_dir, &dir, plan.mode, "");
     store
         .create(&repo.object_format, &repo.own_excludes())
         .await?;
+    take_over_objects(&repo, &store).await?;
+    let refs = refs_of(&plan.git, &repo).await?;
+    let kept = store.dir.join(BASE_REFS);
+    std::fs::write(&kept, &refs).map_err(PrepareError::io(&kept))?;
     let clone = Clone {
-        plan,
-        repo: &repo,
+        git: &plan.git,
         dir: &dir,
         branch: &branch,
         head: &head,
     };
-    clone.create().await?;
-    clone.link_objects(&store).await?;
-    clone.take_over_refs().await?;
+    clone.create(&store, &repo.object_format).await?;
     clone.check_out().await?;
     let contents = clone.seed_index(&store).await?;
-    let (changed, untracked) = clone.count_dirty().await.unzip();
+    let (changed, untracked) = clone.count_dirty(&plan.run_dir, &repo).await.unzip();
     let mut marker = plan.marker(dir.clone());
     marker.prefix.clone_from(&repo.prefix);
     marker.branch = Some(branch.clone());
@@ -48,6 +49,11 @@ pub(crate) async fn make(plan: &Plan, repo: Repository) -> Result<Marker, Prepar
         lfs_pointers: uses_lfs(&dir),
     };
     plan.finish(&store, marker).await
+}
+
+/// The branch a run works on in its clone.
+pub(crate) fn own_branch(run: &str) -> String {
+    format!("longhaul/{}", run.get(..8).unwrap_or(run))
 }
 
 /// The commit to start from, or why there is none.
@@ -67,95 +73,117 @@ fn cloneable(plan: &Plan, repo: &Repository) -> Result<String, PrepareError> {
     Ok(head)
 }
 
-struct Clone<'a> {
-    plan: &'a Plan,
-    repo: &'a Repository,
-    dir: &'a Path,
-    branch: &'a str,
-    head: &'a str,
+/// In the snapshot store: the refs of the user's repository when the run
+/// started, in the format of `packed-refs`. A fork starts with the same.
+pub(crate) const BASE_REFS: &str = "base-refs";
+
+/// The snapshot store gets links of its own, so that neither a `gc` of the
+/// user nor an agent that wrecks its `.git` takes objects away from it.
+async fn take_over_objects(repo: &Repository, store: &SnapStore) -> Result<(), PrepareError> {
+    let (from, to) = (repo.common_dir.join("objects"), store.dir.join("objects"));
+    blocking(move || objects::link_store(&from, &to))
+        .await
+        .map_err(PrepareError::io(&repo.common_dir))?;
+    take_over_shallow(&repo.common_dir, &store.dir)
+}
+
+/// The user's branches, tags and remote-tracking refs, under their names, so
+/// that "compare with main" works. The remotes themselves do not come along.
+async fn refs_of(git: &Git, repo: &Repository) -> Result<Vec<u8>, GitError> {
+    let list = Call::new(&repo.top, "for-each-ref")
+        .arg("--format=%(objectname) %(refname) %(symref)")
+        .args(["refs/heads", "refs/tags", "refs/remotes"]);
+    let out = git.run(list).await?;
+    let mut packed = Vec::new();
+    for line in out.split(|b| *b == b'\n') {
+        // Symbolic refs (`origin/HEAD`) have a third field.
+        if let Some(direct) = line.strip_suffix(b" ") {
+            packed.extend_from_slice(direct);
+            packed.push(b'\n');
+        }
+    }
+    Ok(packed)
+}
+
+/// A clone in the making.
+pub(crate) struct Clone<'a> {
+    pub(crate) git: &'a Git,
+    pub(crate) dir: &'a Path,
+    pub(crate) branch: &'a str,
+    pub(crate) head: &'a str,
 }
 
 impl Clone<'_> {
-    fn call(&self, command: &'static str) -> Call {
+    pub(crate) fn call(&self, command: &'static str) -> Call {
         Call::new(self.dir, command)
             .env("GIT_DIR", self.dir.join(".git"))
             .env("GIT_WORK_TREE", self.dir)
     }
 
-    async fn create(&self) -> Result<(), PrepareError> {
-        let init = Call::new(&self.plan.run_dir, "init")
+    /// A `.git` with the objects and refs of `store`, at the start commit, and
+    /// no files yet.
+    pub(crate) async fn create(&self, store: &SnapStore, format: &str) -> Result<(), PrepareError> {
+        let parent = store.dir.parent().expect("inside the run's folder");
+        let init = Call::new(parent, "init")
             .args(["--quiet", "--template="])
             .arg(format!("--initial-branch={}", self.branch))
-            .arg(format!("--object-format={}", self.repo.object_format))
+            .arg(format!("--object-format={format}"))
             .arg(self.dir);
-        self.plan.git.run(init).await?;
+        self.git.run(init).await?;
         let git_dir = self.dir.join(".git");
-        let (settings, excludes) = (clone_settings(), self.repo.own_excludes());
-        let write = || {
-            use std::io::Write as _;
-            let mut config = std::fs::File::options()
-                .append(true)
-                .open(git_dir.join("config"))?;
-            config.write_all(settings.as_bytes())?;
-            std::fs::create_dir_all(git_dir.join("info"))?;
-            std::fs::write(git_dir.join("info/exclude"), excludes)
-        };
-        write().map_err(PrepareError::io(&git_dir))
-    }
-
-    /// The snapshot store gets links of its own, so that neither a `gc` of the
-    /// user nor an agent that wrecks its `.git` takes objects away from it.
-    async fn link_objects(&self, store: &SnapStore) -> Result<(), PrepareError> {
-        let user = self.repo.common_dir.join("objects");
-        let (own, shared) = (store.dir.join("objects"), self.dir.join(".git/objects"));
-        blocking(move || {
-            objects::link_store(&user, &own)?;
-            objects::link_store(&own, &shared)
-        })
-        .await
-        .map_err(PrepareError::io(&self.repo.common_dir))?;
-        take_over_shallow(self.repo, &store.dir)?;
-        take_over_shallow(self.repo, &self.dir.join(".git"))
-    }
-
-    /// The user's branches, tags and remote-tracking refs, under their names, so
-    /// that "compare with main" works. The remotes themselves do not come along.
-    async fn take_over_refs(&self) -> Result<(), PrepareError> {
-        let list = Call::new(&self.repo.top, "for-each-ref")
-            .arg("--format=%(objectname) %(refname) %(symref)")
-            .args(["refs/heads", "refs/tags", "refs/remotes"]);
-        let out = self.plan.git.run(list).await?;
-        let mut packed = String::new();
-        for line in String::from_utf8_lossy(&out).lines() {
-            let mut fields = line.split(' ');
-            let (Some(id), Some(name)) = (fields.next(), fields.next()) else {
-                continue;
-            };
-            let symbolic = fields.next().is_some_and(|target| !target.is_empty());
-            if !symbolic && !self.collides(name) {
-                packed.push_str(&format!("{id} {name}\n"));
-            }
-        }
-        let file = self.dir.join(".git/packed-refs");
-        std::fs::write(&file, packed).map_err(PrepareError::io(&file))?;
+        self.furnish(&git_dir, &store.dir)
+            .map_err(PrepareError::io(&git_dir))?;
+        take_over_shallow(&store.dir, &git_dir)?;
         let start = self
             .call("update-ref")
             .arg(format!("refs/heads/{}", self.branch))
             .arg(self.head);
-        self.plan.git.run(start).await?;
+        self.git.run(start).await?;
         Ok(())
     }
 
-    /// Whether `name` cannot exist beside the run's branch.
-    fn collides(&self, name: &str) -> bool {
-        let own = format!("refs/heads/{}", self.branch);
-        name == own || own.starts_with(&format!("{name}/")) || name.starts_with(&format!("{own}/"))
+    /// Objects are borrowed and not linked: an agent that makes an object file
+    /// writable and overwrites it would, through a hard link, do so in the
+    /// user's repository. The store it borrows from it cannot write where there
+    /// is a sandbox.
+    fn furnish(&self, git_dir: &Path, store: &Path) -> std::io::Result<()> {
+        use std::io::Write as _;
+        let mut config = std::fs::File::options()
+            .append(true)
+            .open(git_dir.join("config"))?;
+        config.write_all(clone_settings().as_bytes())?;
+        std::fs::create_dir_all(git_dir.join("info"))?;
+        std::fs::copy(store.join("info/exclude"), git_dir.join("info/exclude"))?;
+        objects::borrow(&store.join("objects"), &git_dir.join("objects"))?;
+        let refs = match std::fs::read(store.join(BASE_REFS)) {
+            // A workspace of an older Longhaul has kept none.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            other => other?,
+        };
+        std::fs::write(git_dir.join("packed-refs"), self.beside_own(&refs))
+    }
+
+    /// Those of `refs` that can exist beside the run's branch.
+    fn beside_own(&self, refs: &[u8]) -> Vec<u8> {
+        let own = format!("refs/heads/{}", self.branch).into_bytes();
+        let below = |name: &[u8], of: &[u8]| {
+            name.strip_prefix(of)
+                .is_some_and(|rest| rest.is_empty() || rest[0] == b'/')
+        };
+        refs.split_inclusive(|b| *b == b'\n')
+            .filter(|line| {
+                let name = line.trim_ascii().splitn(2, |b| *b == b' ').nth(1);
+                name.is_some_and(|name| !below(name, &own) && !below(&own, name))
+            })
+            .flatten()
+            .copied()
+            .collect()
     }
 
     /// Line ends and encodings as `.gitattributes` asks; no filter is defined.
     async fn check_out(&self) -> Result<(), GitError> {
         let call = self.call("read-tree").args(["-m", "-u", "HEAD"]).long();
-        self.plan.git.run(call).await.map(drop)
+        self.git.run(call).await.map(drop)
     }
 
     /// Gives the snapshot store an index of the base commit. Where nothing is
@@ -163,14 +191,11 @@ impl Clone<'_> {
     /// on disk, so that the first snapshot need not read them all.
     async fn seed_index(&self, store: &SnapStore) -> Result<Contents, PrepareError> {
         let list = self.call("ls-files").args(["--cached", "-z"]);
-        let names = self.plan.git.run(list).await?;
+        let names = self.git.run(list).await?;
         let converts = zero_separated(&names)
             .any(|n| n.rsplit(|b| *b == b'/').next() == Some(b".gitattributes"));
         if converts {
-            self.plan
-                .git
-                .run(store.call("read-tree").arg(self.head))
-                .await?;
+            self.git.run(store.call("read-tree").arg(self.head)).await?;
         } else {
             let (from, to) = (self.dir.join(".git/index"), store.dir.join("index"));
             copy_with_time(&from, &to).map_err(PrepareError::io(&from))?;
@@ -181,12 +206,12 @@ impl Clone<'_> {
     /// Tracked files with changes, and untracked ones, in the user's work tree.
     /// Looked at through the clone's `.git` and a copy of the user's index, so
     /// that neither the user's configuration nor their index is touched.
-    async fn count_dirty(&self) -> Option<(u64, u64)> {
-        let index = tempfile::NamedTempFile::new_in(&self.plan.run_dir).ok()?;
-        copy_with_time(&self.repo.git_dir.join("index"), index.path()).ok()?;
-        let call = Call::new(&self.repo.top, "status")
+    async fn count_dirty(&self, scratch: &Path, repo: &Repository) -> Option<(u64, u64)> {
+        let index = tempfile::NamedTempFile::new_in(scratch).ok()?;
+        copy_with_time(&repo.git_dir.join("index"), index.path()).ok()?;
+        let call = Call::new(&repo.top, "status")
             .env("GIT_DIR", self.dir.join(".git"))
-            .env("GIT_WORK_TREE", &self.repo.top)
+            .env("GIT_WORK_TREE", &repo.top)
             .env("GIT_INDEX_FILE", index.path())
             .args([
                 "--porcelain=v1",
@@ -196,7 +221,7 @@ impl Clone<'_> {
             ])
             .arg("--ignore-submodules=dirty")
             .long();
-        let out = match self.plan.git.run(call).await {
+        let out = match self.git.run(call).await {
             Ok(out) => out,
             Err(error) => {
                 tracing::warn!(%error, "uncommitted changes could not be counted");
@@ -221,13 +246,13 @@ fn clone_settings() -> String {
     )
 }
 
-/// Where history was cut off in the user's repository.
-pub(crate) fn take_over_shallow(repo: &Repository, git_dir: &Path) -> Result<(), PrepareError> {
-    let from = repo.common_dir.join("shallow");
+/// Where the history that `from` has was cut off.
+pub(crate) fn take_over_shallow(from: &Path, to: &Path) -> Result<(), PrepareError> {
+    let from = from.join("shallow");
     if !from.is_file() {
         return Ok(());
     }
-    std::fs::copy(&from, git_dir.join("shallow"))
+    std::fs::copy(&from, to.join("shallow"))
         .map(drop)
         .map_err(PrepareError::io(&from))
 }

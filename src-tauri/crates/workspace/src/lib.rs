@@ -11,6 +11,11 @@
 //!   (`isolation::the_users_repository_stays_byte_identical`).
 //! - Nothing the user's repository configures is run: no hook, no filter, no
 //!   fsmonitor (`isolation::nothing_the_repository_configures_is_run`).
+//! - No file of the user's is within reach of an agent in a clone, not even an
+//!   object by a hard link
+//!   (`isolation::objects_are_linked_not_copied_and_out_of_the_agents_reach`).
+//! - A fork is made from the other run's snapshots alone and outlives it
+//!   (`forking`).
 //! - After an agent had the clone, its `.git` is never used again by Longhaul:
 //!   an agent could have written a command into its configuration.
 //! - File tools stay inside (`containment`), and a write is found to have
@@ -26,6 +31,7 @@ mod clone;
 mod copy;
 mod diff;
 mod files;
+mod fork;
 mod git;
 mod marker;
 mod objects;
@@ -43,7 +49,7 @@ pub use apply::{Applied, ApplyBranch, ApplyError};
 pub use diff::{ChangeStatus, ChangedFile};
 pub use files::{FileHash, PlannedWrite, ReadFile, World, WriteError};
 pub use git::GitError;
-pub use marker::{LeftOut, Mode};
+pub use marker::{ForkedFrom, LeftOut, Mode};
 pub use paths::PathError;
 pub use prepare::{DEFAULT_COPY_LIMIT, Workspaces};
 pub use prepare_error::PrepareError;

@@ -45,6 +45,18 @@ pub(crate) struct Marker {
     /// git's name of the hash function, `sha1` or `sha256`.
     pub(crate) object_format: String,
     pub(crate) left_out: LeftOut,
+    /// Where a fork took its files from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) forked_from: Option<ForkedFrom>,
+}
+
+/// The state of another run that a fork began with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ForkedFrom {
+    /// The other run.
+    pub run: String,
+    /// Its snapshot.
+    pub snapshot: String,
 }
 
 impl Marker {

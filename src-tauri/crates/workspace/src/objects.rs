@@ -1,8 +1,9 @@
-//! Taking over the objects of a git store by hard links.
+//! Taking over the objects of a git store: by hard links, or borrowed.
 
 use std::collections::HashSet;
 use std::fs;
 use std::io;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 /// As deep as git itself follows alternates (`alternate nesting too deep`).
@@ -26,6 +27,33 @@ pub(crate) fn link_store(from: &Path, to: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Lets the store `by` read the objects of the store `from` (`alternates`). It
+/// names it absolutely, so that a clone of `by` finds it too.
+pub(crate) fn borrow(from: &Path, by: &Path) -> io::Result<()> {
+    fs::create_dir_all(by.join("info"))?;
+    let mut line = quoted(from.as_os_str().as_bytes());
+    line.push(b'\n');
+    fs::write(by.join("info/alternates"), line)
+}
+
+/// As git quotes a path that would not survive as a line (gitrepository-layout,
+/// "objects/info/alternates"): double quotes, and octal escapes.
+fn quoted(path: &[u8]) -> Vec<u8> {
+    if !path.contains(&b'\n') {
+        return path.to_vec();
+    }
+    let mut out = vec![b'"'];
+    for byte in path {
+        match byte {
+            b'"' | b'\\' => out.extend_from_slice(&[b'\\', *byte]),
+            0..=31 => out.extend_from_slice(format!("\\{byte:03o}").as_bytes()),
+            _ => out.push(*byte),
+        }
+    }
+    out.push(b'"');
+    out
 }
 
 /// Whether some objects are only at a remote (a partial clone).

@@ -27,14 +27,14 @@ pub const DEFAULT_COPY_LIMIT: u64 = 2 * 1024 * 1024 * 1024;
 /// All workspaces of one Longhaul home. One per process and home: it is what
 /// keeps two tasks of a process from using a run's files at once.
 pub struct Workspaces {
-    root: PathBuf,
-    git: Arc<Git>,
-    copy_limit: u64,
+    pub(crate) root: PathBuf,
+    pub(crate) git: Arc<Git>,
+    pub(crate) copy_limit: u64,
     runs: Mutex<HashMap<String, Slot>>,
 }
 
 /// Locked while a workspace is made or discarded.
-type Slot = Arc<tokio::sync::Mutex<Weak<Inner>>>;
+pub(crate) type Slot = Arc<tokio::sync::Mutex<Weak<Inner>>>;
 
 /// What one workspace is made from.
 pub(crate) struct Plan {
@@ -106,7 +106,7 @@ impl Workspaces {
             copy_limit: self.copy_limit,
         };
         let slot = self.slot(run);
-        let work = tokio::spawn(async move {
+        to_its_end(async move {
             let mut open = slot.lock_owned().await;
             let inner = match open.upgrade() {
                 Some(inner) => plan.same_as(&inner.marker).map(|()| inner)?,
@@ -114,11 +114,8 @@ impl Workspaces {
             };
             *open = Arc::downgrade(&inner);
             Ok(Workspace::from_inner(inner))
-        });
-        match work.await {
-            Ok(done) => done,
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
-        }
+        })
+        .await
     }
 
     /// The workspace of `run` if it was made before.
@@ -163,7 +160,7 @@ impl Workspaces {
             .map_err(PrepareError::io(&run_dir))
     }
 
-    fn slot(&self, run: &str) -> Slot {
+    pub(crate) fn slot(&self, run: &str) -> Slot {
         let mut runs = self
             .runs
             .lock()
@@ -183,11 +180,21 @@ impl Plan {
             let reason = "the folder's name is not valid UTF-8";
             return Err(PrepareError::unsupported(self.mode, reason));
         }
+        self.clear().await?;
+        let marker = self.make().await?;
+        self.seal(marker).await
+    }
+
+    /// An empty folder for the run, whatever a killed process left there.
+    pub(crate) async fn clear(&self) -> Result<(), PrepareError> {
         let dir = self.run_dir.clone();
         blocking(move || fresh_folder(&dir))
             .await
-            .map_err(PrepareError::io(&self.run_dir))?;
-        let marker = self.make().await?;
+            .map_err(PrepareError::io(&self.run_dir))
+    }
+
+    /// Declares the workspace whole.
+    pub(crate) async fn seal(self, marker: Marker) -> Result<Inner, PrepareError> {
         faults::crash_point("workspace.clone_made");
         let (dir, written) = (self.run_dir.clone(), marker.clone());
         blocking(move || {
@@ -267,7 +274,7 @@ impl Plan {
         blocking(move || objects::link_store(&from, &to))
             .await
             .map_err(PrepareError::io(&repo.common_dir))?;
-        clone::take_over_shallow(&repo, &store.dir)?;
+        clone::take_over_shallow(&repo.common_dir, &store.dir)?;
         if let Some(head) = repo
             .head
             .filter(|_| repo.project_in_head == Presence::Present)
@@ -299,6 +306,7 @@ impl Plan {
             base_snapshot: String::new(),
             object_format: "sha1".to_owned(),
             left_out: LeftOut::default(),
+            forked_from: None,
         }
     }
 
@@ -326,8 +334,18 @@ impl Plan {
     }
 }
 
+/// Runs `work` also when the caller is dropped.
+pub(crate) async fn to_its_end<T: Send + 'static>(
+    work: impl Future<Output = T> + Send + 'static,
+) -> T {
+    match tokio::spawn(work).await {
+        Ok(done) => done,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
 /// A run id becomes a folder's name: letters, digits, `-` and `_` only.
-fn checked(run: &str) -> Result<String, PrepareError> {
+pub(crate) fn checked(run: &str) -> Result<String, PrepareError> {
     let fine = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
     if run.is_empty() || run.len() > 64 || !run.bytes().all(fine) {
         return Err(PrepareError::BadRun(run.to_owned()));
@@ -358,7 +376,7 @@ fn folder(project: &Path) -> Result<PathBuf, PrepareError> {
 }
 
 /// The marker of a whole workspace whose files are still there.
-fn whole(run_dir: &Path) -> Result<Option<Marker>, PrepareError> {
+pub(crate) fn whole(run_dir: &Path) -> Result<Option<Marker>, PrepareError> {
     let marker = Marker::read(run_dir).map_err(PrepareError::io(run_dir))?;
     match marker {
         Some(marker) if !marker.root.is_dir() => Err(PrepareError::Lost(marker.root)),

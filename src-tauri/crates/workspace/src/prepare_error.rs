@@ -55,6 +55,19 @@ pub enum PrepareError {
     /// The run had a workspace, but its files are gone.
     #[error("the workspace's files at {} are gone; its snapshots may still be there", .0.display())]
     Lost(PathBuf),
+    /// A fork of a run that has no workspace.
+    #[error(
+        "run {0} has no workspace any more, so it cannot be forked; it was discarded, or never started"
+    )]
+    NoParent(String),
+    /// A fork of a state that was never recorded.
+    #[error("run {run} has no snapshot {snapshot}")]
+    NoSnapshot {
+        /// The run to fork.
+        run: String,
+        /// What was asked for.
+        snapshot: String,
+    },
     /// git is missing or too old.
     #[error("{0}")]
     NeedsGit(GitError),

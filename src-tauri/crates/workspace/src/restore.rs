@@ -53,7 +53,8 @@ impl Workspace {
 }
 
 impl SnapStore {
-    async fn put_back(&self, snapshot: &str) -> Result<(), SnapshotError> {
+    /// Makes index and files those of `snapshot`.
+    pub(crate) async fn put_back(&self, snapshot: &str) -> Result<(), SnapshotError> {
         let call = self
             .tree_call("read-tree")
             .args(["--reset", "-u", snapshot]);
@@ -62,7 +63,7 @@ impl SnapStore {
     }
 
     /// Paths whose files are not what the index says.
-    async fn different(&self) -> Result<Vec<PathBuf>, SnapshotError> {
+    pub(crate) async fn different(&self) -> Result<Vec<PathBuf>, SnapshotError> {
         let call =
             self.tree_call("diff-files")
                 .args(["-z", "--name-only", "--ignore-submodules=dirty"]);

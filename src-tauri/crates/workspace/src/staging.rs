@@ -97,6 +97,11 @@ impl SnapStore {
         write().map_err(|e| SnapshotError::io(&info, e))
     }
 
+    /// The top of the files.
+    pub(crate) fn work_tree(&self) -> &Path {
+        &self.work_tree
+    }
+
     /// A call that needs the store only.
     pub(crate) fn call(&self, command: &'static str) -> Call {
         Call::new(&self.dir, command).env("GIT_DIR", &self.dir)

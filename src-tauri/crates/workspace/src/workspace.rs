@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::git::Git;
-use crate::marker::{LeftOut, Marker, Mode};
+use crate::marker::{ForkedFrom, LeftOut, Marker, Mode};
 use crate::staging::SnapStore;
 
 /// The files of one run. Cheap to clone; all clones are the same workspace.
@@ -111,6 +111,18 @@ impl Workspace {
     /// Snapshot 0: the files before the run touched them.
     pub fn base_snapshot(&self) -> &str {
         &self.0.marker.base_snapshot
+    }
+
+    /// The object folder a clone's `.git` reads from (`objects/info/alternates`).
+    /// Its files are hard links of the user's objects: a sandbox has to show it
+    /// read-only, or git finds no history in the clone.
+    pub fn object_store(&self) -> PathBuf {
+        self.0.store.dir.join("objects")
+    }
+
+    /// The run and snapshot it began with, if it is a fork.
+    pub fn forked_from(&self) -> Option<&ForkedFrom> {
+        self.0.marker.forked_from.as_ref()
     }
 
     /// What of the project it does not have.

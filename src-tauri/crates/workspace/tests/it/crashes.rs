@@ -28,8 +28,11 @@ async fn child() {
     )
     .unwrap();
     ws.perform(&planned, b"fn two() {}\n").await.unwrap();
-    ws.snapshot("step").await.unwrap();
+    let step = ws.snapshot("step").await.unwrap();
+    workspaces.prepare_fork(FORK, RUN, &step.id).await.unwrap();
 }
+
+const FORK: &str = "fork";
 
 fn die_at(place: &Place, point: &str) {
     let status = Command::new(std::env::current_exe().unwrap())
@@ -110,6 +113,29 @@ async fn killed_right_after_a_snapshot() {
     write(ws.path(), "src/lib.rs", "fn three() {}\n");
     ws.restore(&found.id).await.unwrap();
     assert_eq!(read(ws.path(), "src/lib.rs"), "fn two() {}\n");
+}
+
+#[tokio::test]
+async fn killed_while_forking() {
+    let points = [
+        "workspace.fork_linked",
+        // The first of each is the parent's.
+        "workspace.clone_made#2",
+        "workspace.marked#2",
+    ];
+    for point in points {
+        let place = Place::repository();
+        die_at(&place, point);
+        let parent = place.clone().await;
+        let step = parent.snapshot("the same").await.unwrap();
+        let whole = place.workspaces.open(FORK).await.unwrap().is_some();
+        assert_eq!(whole, point == "workspace.marked#2", "{point}");
+        let fork = place.workspaces.prepare_fork(FORK, RUN, &step.id);
+        let fork = fork.await.unwrap();
+        assert_eq!(files(fork.path()), files(parent.path()), "{point}");
+        assert_eq!(read(fork.path(), "src/lib.rs"), "fn two() {}\n");
+        git(fork.path(), &["fsck", "--strict"]);
+    }
 }
 
 #[tokio::test]

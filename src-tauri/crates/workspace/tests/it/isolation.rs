@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use crate::support::{Place, RUN, fingerprint, git, read, write};
+use crate::support::{Place, RUN, files, fingerprint, git, read, write};
 
 #[tokio::test]
 async fn the_users_repository_stays_byte_identical() {
@@ -194,12 +194,64 @@ async fn snapshots_survive_an_agent_that_wrecks_its_git_folder() {
 }
 
 #[tokio::test]
-async fn objects_are_linked_not_copied() {
+async fn objects_are_linked_not_copied_and_out_of_the_agents_reach() {
     use std::os::unix::fs::MetadataExt as _;
     let place = Place::repository();
+    git(&place.project, &["gc", "-q"]);
+    place.write("loose", "1\n");
+    place.commit("loose");
+    // Not their times: a git that is to write an object it has already only
+    // makes it look new, and links share that.
+    let before = files(&place.project.join(".git"));
     let ws = place.clone().await;
-    let id = git(&place.project, &["rev-parse", "HEAD"]);
-    let object = format!(".git/objects/{}/{}", &id[..2], &id[2..]);
-    let inode = |dir: &Path| fs::metadata(dir.join(&object)).unwrap().ino();
-    assert_eq!(inode(&place.project), inode(ws.path()));
+    let inodes = |store: &Path| -> std::collections::BTreeSet<u64> {
+        let mut out = std::collections::BTreeSet::new();
+        let mut folders = vec![store.to_owned()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+                let meta = entry.metadata().unwrap();
+                match meta.is_dir() {
+                    true => folders.push(entry.path()),
+                    false => drop(out.insert(meta.ino())),
+                }
+            }
+        }
+        out
+    };
+    let users = inodes(&place.project.join(".git/objects"));
+    let kept = inodes(&place.home.join(RUN).join("snap.git/objects"));
+    assert!(users.intersection(&kept).count() >= 5, "linked, not copied");
+    let agents = inodes(&ws.path().join(".git"));
+    assert_eq!(
+        users.intersection(&agents).count(),
+        0,
+        "nothing to overwrite"
+    );
+
+    // What it does with what it has harms nobody else.
+    write(ws.path(), "src/lib.rs", "fn two() {}\n");
+    git(ws.path(), &["commit", "-q", "-a", "-m", "the agent's"]);
+    git(ws.path(), &["gc", "-q", "--prune=now"]);
+    git(ws.path(), &["repack", "-q", "-a", "-d"]);
+    git(ws.path(), &["fsck", "--strict"]);
+    let fetched = place.outside.join("fetched");
+    git(&place.outside, &["init", "-q", "fetched"]);
+    let from = ws.path().to_str().unwrap();
+    git(&fetched, &["fetch", "-q", from, ws.branch().unwrap()]);
+    assert_eq!(
+        git(&fetched, &["show", "FETCH_HEAD:src/lib.rs"]),
+        "fn two() {}"
+    );
+    git(&fetched, &["fsck", "--strict"]);
+    for entry in fs::read_dir(ws.path().join(".git/objects/pack")).unwrap() {
+        let path = entry.unwrap().path();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        fs::write(&path, "wrecked").unwrap();
+    }
+    assert_eq!(files(&place.project.join(".git")), before);
+    git(&place.project, &["fsck", "--strict"]);
+    git(
+        &place.home.join(RUN).join("snap.git"),
+        &["fsck", "--strict"],
+    );
 }

@@ -4,6 +4,7 @@
 mod containment;
 mod crashes;
 mod edits;
+mod forking;
 mod isolation;
 mod landing;
 mod preparing;
