@@ -117,6 +117,15 @@ export type ApplyAs =
 /**  Uncommitted changes. */
 "changes";
 
+/**  Into what a run's result is put. */
+export type ApplyInto = 
+/**  A new branch; the user's checkout stays as it is. */
+"branch" | 
+/**  A commit on the current branch. */
+"commit" | 
+/**  Uncommitted changes. */
+"changes";
+
 /**  Puts a run's result into the user's project. */
 export type ApplyRequest = {
 	/**  The run (id or unique prefix). */
@@ -809,8 +818,33 @@ last_alive: Timestamp } |
 { kind: "failed"; cause: FailCause; message: string; partial?: BlobRef | null } | 
 /**  Ended by the user. */
 { kind: "cancelled"; by: string } | 
-/**  The result was put into the user's repository. */
-{ kind: "applied"; target: string; commit: string } | 
+/**
+ *  The run went back to a checkpoint. What came after it no longer counts, and stays
+ *  in the journal. The files follow ([`Event::FilesRestored`]).
+ */
+{ kind: "rolled_back"; to: CheckpointId; 
+/**  The checkpoint's position in the journal. */
+seq: number; snapshot: string; 
+/**  How many messages the conversation had there. */
+messages: number; by: string } | 
+/**  The files are as the snapshot has them. */
+{ kind: "files_restored"; snapshot: string } | 
+/**  The result is about to be put into the user's project. */
+{ kind: "apply_began"; into: ApplyInto; 
+/**  The name of the branch, where it becomes one. */
+branch?: string | null; 
+/**  The snapshot that is applied. */
+snapshot: string; 
+/**  Only these paths, relative to the top of the workspace; all when empty. */
+paths?: string[]; by: string } | 
+/**  It was not put there; the user's project is as it was. */
+{ kind: "apply_ended"; why: string } | 
+/**  The result was put into the user's project. */
+{ kind: "applied"; 
+/**  The branch, or the folder whose files changed. */
+target: string; 
+/**  The commit; empty for uncommitted changes. */
+commit?: string } | 
 /**  The workspace is gone by the user's wish. */
 { kind: "discarded" };
 
@@ -905,6 +939,20 @@ export type Folders = {
 export type FoldersRequest = {
 	/**  Its absolute path; the user's home folder if absent. */
 	path?: string | null,
+};
+
+/**  Where a fork began: a point in another run's journal. */
+export type Fork = {
+	/**  The run it was made from. */
+	run: RunId,
+	/**  Its checkpoint. */
+	checkpoint: CheckpointId,
+	/**  The checkpoint's position in that run's journal. */
+	seq: number,
+	/**  How many messages the conversation had there. */
+	messages: number,
+	/**  The workspace snapshot it begins with. */
+	snapshot: string,
 };
 
 /**  How everything is. */
@@ -1649,7 +1697,9 @@ export type ReviewKind =
 /**  The backend's credential does not work. */
 "auth" | 
 /**  The run this one waits for did not complete. */
-"dependency";
+"dependency" | 
+/**  What the user changed meanwhile stands against what is to be applied. */
+"conflict";
 
 /**  Reviews, in the order that [`ReviewsStatus`] says. */
 export type ReviewList = {
@@ -2286,6 +2336,8 @@ export type Task = {
 	priority?: number,
 	/**  Starts only after this run is completed. */
 	after?: RunId | null,
+	/**  Where it began, if it is a fork of another run. */
+	fork?: Fork | null,
 };
 
 /**  Milliseconds since the Unix epoch, UTC. */

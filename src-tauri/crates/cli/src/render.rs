@@ -158,6 +158,23 @@ fn words(entry: &LogEntry) -> Option<(&'static str, Look, String)> {
             ("✗", Look::Bad, format!("failed ({cause}): {message}"))
         }
         Event::Cancelled { by } => ("•", Look::Attention, format!("cancelled by {by}")),
+        Event::RolledBack { to, by, .. } => (
+            "↶",
+            Look::Attention,
+            format!("rolled back to {to} by {by}; what came after it no longer counts"),
+        ),
+        Event::FilesRestored { .. } => (
+            "↶",
+            Look::Faint,
+            "the files are as that checkpoint has them".to_owned(),
+        ),
+        Event::ApplyBegan { into, by, .. } => {
+            ("•", Look::Faint, format!("{by} applies it as {into}"))
+        }
+        Event::ApplyEnded { why } => ("•", Look::Attention, format!("not applied: {why}")),
+        Event::Applied { target, commit } if commit.is_empty() => {
+            ("✓", Look::Good, format!("applied to {target}"))
+        }
         Event::Applied { target, commit } => {
             ("✓", Look::Good, format!("applied to {target} ({commit})"))
         }

@@ -156,6 +156,7 @@ impl InProcess {
             fallback: Vec::new(),
             priority: 0,
             after: None,
+            fork: None,
         };
         let created = self
             .store()

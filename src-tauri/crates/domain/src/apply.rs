@@ -1,11 +1,11 @@
 //! The fold: one event at a time, refusing what cannot follow.
 
-use crate::event::{Entry, Event, InterruptCause};
+use crate::event::{Entry, Event};
 use crate::ids::OpId;
 use crate::op::{Op, OpKind, OpState, Settlement};
 use crate::review::ReviewState;
 use crate::run::{
-    Checkpoint, Failure, Interruption, Phase, Run, RunState, Session, Spent, Wait, WorkspaceFacts,
+    Applying, Checkpoint, Phase, Run, RunState, Session, Spent, Wait, WorkspaceFacts,
 };
 use crate::task::Task;
 use crate::time::Timestamp;
@@ -45,6 +45,8 @@ impl Run {
     }
 
     fn new(id: crate::RunId, task: Task, at: Timestamp) -> Self {
+        // A fork has said and heard what its parent had.
+        let inherited = task.fork.as_ref().map_or(0, |fork| fork.messages);
         Self {
             id,
             phase: Phase::Queued,
@@ -65,8 +67,8 @@ impl Run {
             workspace: None,
             checkpoint: None,
             session: None,
-            messages: 0,
-            heard: 0,
+            messages: inherited,
+            heard: inherited,
             sent_from: 0,
             plan: Vec::new(),
             answered_by: Vec::new(),
@@ -79,6 +81,11 @@ impl Run {
             briefing: None,
             verify_failures: 0,
             discarded: false,
+            checkpoints_taken: 0,
+            rollbacks: Vec::new(),
+            restoring: None,
+            applying: None,
+            applied: 0,
             task,
         }
     }
@@ -105,7 +112,8 @@ impl Run {
 
     /// The number the next checkpoint gets.
     pub fn next_checkpoint(&self) -> u32 {
-        self.checkpoint.as_ref().map_or(1, |c| c.id.0 + 1)
+        let newest = self.checkpoint.as_ref().map_or(0, |c| c.id.0);
+        newest.max(self.checkpoints_taken) + 1
     }
 
     /// Running and verifying count; waiting, and time nobody was alive, do not.
@@ -194,14 +202,35 @@ impl Run {
                 snapshot,
                 messages,
             } => {
+                self.checkpoints_taken = checkpoint.0;
                 self.checkpoint = Some(Checkpoint {
                     id: *checkpoint,
                     step: *step,
                     at: entry.at,
                     snapshot: snapshot.clone(),
                     messages: *messages,
+                    seq: entry.seq,
                 });
             }
+            Event::RolledBack { .. } => self.go_back(entry),
+            Event::FilesRestored { .. } => self.restoring = None,
+            Event::ApplyBegan {
+                into,
+                branch,
+                snapshot,
+                paths,
+                by,
+            } => {
+                self.applying = Some(Applying {
+                    into: *into,
+                    branch: branch.clone(),
+                    snapshot: snapshot.clone(),
+                    paths: paths.clone(),
+                    since: entry.at,
+                    by: by.clone(),
+                });
+            }
+            Event::ApplyEnded { .. } => self.applying = None,
             Event::BudgetWarned => self.warned = true,
             Event::BudgetChanged { budget } => {
                 self.budget = *budget;
@@ -232,7 +261,10 @@ impl Run {
             Event::Suspended { ms } => {
                 self.spent.active_ms = (self.spent.active_ms - ms.max(&0)).max(0)
             }
-            Event::Applied { .. } => {}
+            Event::Applied { .. } => {
+                self.applying = None;
+                self.applied += 1;
+            }
             Event::Discarded => self.discarded = true,
             Event::Paused { .. }
             | Event::Interrupted { .. }
@@ -379,52 +411,6 @@ impl Run {
             }
             _ => {}
         }
-    }
-
-    fn come_to_rest(&mut self, entry: &Entry) {
-        match &entry.event {
-            Event::Paused { .. } => self.phase = Phase::Paused,
-            Event::Interrupted {
-                cause,
-                detail,
-                last_alive,
-            } => {
-                self.phase = Phase::Interrupted;
-                self.interrupted = Some(Interruption {
-                    cause: *cause,
-                    detail: detail.clone(),
-                    at: entry.at,
-                    last_alive: *last_alive,
-                });
-                if *cause == InterruptCause::DaemonDied {
-                    self.daemon_deaths.push(entry.at);
-                    let extra = self.daemon_deaths.len().saturating_sub(3);
-                    self.daemon_deaths.drain(..extra);
-                }
-            }
-            Event::Completed { result } => {
-                self.phase = Phase::Completed;
-                self.result = Some(result.clone());
-            }
-            Event::Failed {
-                cause,
-                message,
-                partial,
-            } => {
-                self.phase = Phase::Failed;
-                self.failure = Some(Failure {
-                    cause: *cause,
-                    message: message.clone(),
-                });
-                self.partial.clone_from(partial);
-            }
-            Event::Cancelled { .. } => self.phase = Phase::Cancelled,
-            _ => {}
-        }
-        if self.state().is_over() {
-            self.ended_at = Some(entry.at);
-        }
-        self.waits.clear();
     }
 }
 

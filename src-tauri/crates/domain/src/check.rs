@@ -16,12 +16,42 @@ impl Run {
         let over = self.state().is_over();
         match event {
             Event::RunCreated { .. } => refuse("the run exists already"),
-            Event::Applied { .. } | Event::Discarded => {
-                if self.discarded {
-                    refuse("the workspace is gone")
-                } else {
-                    Ok(())
-                }
+            Event::Applied { .. } | Event::Discarded | Event::ApplyBegan { .. }
+                if self.discarded =>
+            {
+                refuse("the workspace is gone")
+            }
+            Event::ApplyBegan { .. } if self.applying.is_some() => {
+                refuse("its result is being applied already")
+            }
+            Event::ApplyBegan { .. } if self.restoring.is_some() => {
+                refuse("its files are being taken back")
+            }
+            Event::Discarded if self.applying.is_some() => {
+                refuse("its result is being applied; that must end first")
+            }
+            Event::Applied { .. } | Event::Discarded | Event::ApplyBegan { .. } => Ok(()),
+            Event::ApplyEnded { .. } if self.applying.is_none() => {
+                refuse("nothing is being applied")
+            }
+            Event::ApplyEnded { .. } => Ok(()),
+            Event::RolledBack { seq, .. } => self.check_rollback(event, *seq),
+            Event::FilesRestored { snapshot } => match &self.restoring {
+                Some(wanted) if wanted == snapshot => Ok(()),
+                _ => refuse("these files are not what it goes back to"),
+            },
+            Event::Started { .. } if self.restoring.is_some() => {
+                refuse("its files are not yet as the checkpoint has them")
+            }
+            // A checkpoint before going back, so that going back can be undone.
+            Event::CheckpointTaken { checkpoint, .. } if checkpoint.0 != self.next_checkpoint() => {
+                refuse("checkpoints are numbered in order")
+            }
+            Event::CheckpointTaken { .. } if !self.discarded => Ok(()),
+            Event::ReviewRequested { review }
+                if self.applying.is_some() && !self.is_asked(review) =>
+            {
+                Ok(())
             }
             // A failed run may be resumed; a completed or cancelled one is done with.
             Event::Queued { .. } => match self.phase {
@@ -75,13 +105,29 @@ impl Run {
             Event::WaitBegan { .. } if self.phase != Phase::Queued && !self.is_working() => {
                 refuse("the run is at rest")
             }
-            Event::CheckpointTaken { checkpoint, .. } if checkpoint.0 != self.next_checkpoint() => {
-                refuse("checkpoints are numbered in order")
-            }
             // A failed run may be resumed, and hears then what is said to it now.
             Event::MessageAdded { .. } if self.phase == Phase::Failed && !self.discarded => Ok(()),
             _ if over => refuse("the run is over"),
             _ => Ok(()),
+        }
+    }
+
+    /// Only a run at rest goes back, with nothing left open that could still change what
+    /// it goes back to.
+    fn check_rollback(&self, event: &Event, seq: u64) -> Result<(), Illegal> {
+        let refuse = |why: &str| Err(illegal(event, why));
+        if self.phase == Phase::Queued || self.is_working() {
+            refuse("the run is not at rest")
+        } else if self.discarded {
+            refuse("the workspace is gone")
+        } else if self.applying.is_some() {
+            refuse("its result is being applied; that must end first")
+        } else if !self.open_ops.is_empty() || !self.reviews.is_empty() {
+            refuse("operations or reviews are still open")
+        } else if seq > self.head {
+            refuse("there is no such point in its journal")
+        } else {
+            Ok(())
         }
     }
 

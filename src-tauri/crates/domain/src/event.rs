@@ -8,7 +8,7 @@ use crate::ids::{BlobRef, CheckpointId, Digest, OpId, ReviewId, RunId};
 use crate::money::NanoUsd;
 use crate::op::{Decision, OpClass, OpError, OpKind, OpMode, OpOutcome, Request, Settlement};
 use crate::review::{Answer, Review};
-use crate::task::{Budget, Task, WorkspaceMode, word_enum};
+use crate::task::{ApplyInto, Budget, Task, WorkspaceMode, word_enum};
 use crate::time::Timestamp;
 use crate::usage::Charge;
 
@@ -324,8 +324,43 @@ pub enum Event {
     },
     /// Ended by the user.
     Cancelled { by: String },
-    /// The result was put into the user's repository.
-    Applied { target: String, commit: String },
+    /// The run went back to a checkpoint. What came after it no longer counts, and stays
+    /// in the journal. The files follow ([`Event::FilesRestored`]).
+    RolledBack {
+        to: CheckpointId,
+        /// The checkpoint's position in the journal.
+        #[cfg_attr(feature = "specta", specta(type = u32))]
+        seq: u64,
+        snapshot: String,
+        /// How many messages the conversation had there.
+        messages: u32,
+        by: String,
+    },
+    /// The files are as the snapshot has them.
+    FilesRestored { snapshot: String },
+    /// The result is about to be put into the user's project.
+    ApplyBegan {
+        into: ApplyInto,
+        /// The name of the branch, where it becomes one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        branch: Option<String>,
+        /// The snapshot that is applied.
+        snapshot: String,
+        /// Only these paths, relative to the top of the workspace; all when empty.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        paths: Vec<String>,
+        by: String,
+    },
+    /// It was not put there; the user's project is as it was.
+    ApplyEnded { why: String },
+    /// The result was put into the user's project.
+    Applied {
+        /// The branch, or the folder whose files changed.
+        target: String,
+        /// The commit; empty for uncommitted changes.
+        #[serde(default)]
+        commit: String,
+    },
     /// The workspace is gone by the user's wish.
     Discarded,
 }

@@ -8,8 +8,10 @@ mod apply;
 mod check;
 mod event;
 mod ids;
+mod lineage;
 mod money;
 mod op;
+mod rest;
 mod review;
 mod run;
 mod task;
@@ -26,6 +28,7 @@ pub use event::{
     QueueReason, WaitCause,
 };
 pub use ids::{BlobRef, CheckpointId, Digest, OpId, ParseIdError, ReviewId, RunId};
+pub use lineage::{Fork, Rollback, Stretch};
 pub use money::{NanoUsd, ParseMoneyError};
 pub use op::{
     Decision, Op, OpClass, OpError, OpErrorKind, OpKind, OpMode, OpOutcome, OpState, Request,
@@ -33,9 +36,9 @@ pub use op::{
 };
 pub use review::{Answer, Choice, Edit, Review, ReviewKind, ReviewState};
 pub use run::{
-    Checkpoint, Failure, Interruption, Message, Phase, Run, RunState, Session, Speaker, Spent,
-    Wait, WorkspaceFacts,
+    Applying, Checkpoint, Failure, Interruption, Message, Phase, Run, RunState, Session, Speaker,
+    Spent, Wait, WorkspaceFacts,
 };
-pub use task::{BackendKind, Budget, BudgetLimit, Preset, Task, WorkspaceMode};
+pub use task::{ApplyInto, BackendKind, Budget, BudgetLimit, Preset, Task, WorkspaceMode};
 pub use time::{Clock, Timestamp};
 pub use usage::{Charge, Figure, Tokens, UsagePart};

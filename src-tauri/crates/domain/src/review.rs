@@ -30,6 +30,8 @@ word_enum! {
         Auth = "auth",
         /// The run this one waits for did not complete.
         Dependency = "dependency",
+        /// What the user changed meanwhile stands against what is to be applied.
+        Conflict = "conflict",
     }
 }
 

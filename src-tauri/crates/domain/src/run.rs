@@ -6,10 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::{Event, FailCause, InterruptCause, MessageOrigin, PlanItem, WaitCause};
 use crate::ids::{BlobRef, CheckpointId, OpId, ReviewId, RunId};
+use crate::lineage::Rollback;
 use crate::money::NanoUsd;
 use crate::op::{Op, OpKind, OpMode, OpOutcome, OpState, Settlement};
 use crate::review::Review;
-use crate::task::{Budget, BudgetLimit, Task, WorkspaceMode, word_enum};
+use crate::task::{ApplyInto, Budget, BudgetLimit, Task, WorkspaceMode, word_enum};
 use crate::time::Timestamp;
 use crate::usage::{Charge, Figure, Tokens};
 
@@ -144,6 +145,26 @@ pub struct Checkpoint {
     pub snapshot: String,
     /// How many messages the conversation had.
     pub messages: u32,
+    /// Its position in the journal; 0 where an older version kept the record.
+    #[serde(default)]
+    pub seq: u64,
+}
+
+/// A result that is being put into the user's project.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Applying {
+    /// As what.
+    pub into: ApplyInto,
+    /// The name of the branch, where it becomes one.
+    pub branch: Option<String>,
+    /// The snapshot that is applied.
+    pub snapshot: String,
+    /// Only these paths; all when empty.
+    pub paths: Vec<String>,
+    /// Since when.
+    pub since: Timestamp,
+    /// Who asked for it.
+    pub by: String,
 }
 
 /// Why a run failed.
@@ -279,6 +300,21 @@ pub struct Run {
     pub verify_failures: u32,
     /// The workspace is gone by the user's wish.
     pub discarded: bool,
+    /// Checkpoints taken so far, also those a rollback undid.
+    #[serde(default)]
+    pub checkpoints_taken: u32,
+    /// The rollbacks, oldest first.
+    #[serde(default)]
+    pub rollbacks: Vec<Rollback>,
+    /// The snapshot the files are still to be taken back to, after a rollback.
+    #[serde(default)]
+    pub restoring: Option<String>,
+    /// What is being put into the user's project.
+    #[serde(default)]
+    pub applying: Option<Applying>,
+    /// How often its result was put into the user's project.
+    #[serde(default)]
+    pub applied: u32,
 }
 
 impl Run {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{BlobRef, RunId};
+use crate::lineage::Fork;
 use crate::money::NanoUsd;
 use crate::usage::Tokens;
 
@@ -88,6 +89,18 @@ word_enum! {
         Copy = "copy",
         /// The project itself (opt-in).
         InPlace = "in-place",
+    }
+}
+
+word_enum! {
+    /// Into what a run's result is put.
+    ApplyInto {
+        /// A new branch; the user's checkout stays as it is.
+        Branch = "branch",
+        /// A commit on the current branch.
+        Commit = "commit",
+        /// Uncommitted changes.
+        Changes = "changes",
     }
 }
 
@@ -215,4 +228,7 @@ pub struct Task {
     /// Starts only after this run is completed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<RunId>,
+    /// Where it began, if it is a fork of another run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fork: Option<Box<Fork>>,
 }

@@ -2,5 +2,6 @@
 
 mod illegal;
 mod journals;
+mod lineage;
 mod messages;
 mod states;

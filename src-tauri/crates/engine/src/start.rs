@@ -128,6 +128,7 @@ impl Engine {
             fallback: new.fallback,
             priority: new.priority,
             after: new.after,
+            fork: None,
         };
         let id = new_run_id();
         let events = vec![

@@ -34,7 +34,7 @@ pub(crate) async fn list(
     run: RunId,
 ) -> Result<Vec<Checkpoint>, ReadError> {
     let rows = sqlx::query(
-        "SELECT id, step, at, snapshot, messages FROM checkpoint
+        "SELECT id, seq, step, at, snapshot, messages FROM checkpoint
          WHERE run = (SELECT key FROM run WHERE id = ?) ORDER BY id",
     )
     .bind(&run.0.as_bytes()[..])
@@ -48,6 +48,7 @@ pub(crate) async fn list(
                 at: Timestamp(row.try_get("at")?),
                 snapshot: row.try_get("snapshot")?,
                 messages: row.try_get("messages")?,
+                seq: u64::try_from(row.try_get::<i64, _>("seq")?).unwrap_or_default(),
             })
         })
         .collect()

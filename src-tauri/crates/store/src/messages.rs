@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use domain::{Message, MessageOrigin, OpId, OpOutcome, RunId, Speaker};
+use domain::{Message, MessageOrigin, OpId, OpOutcome, Run, RunId, Speaker, Stretch};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
@@ -12,6 +12,7 @@ use crate::error::ReadError;
 use crate::journal::name_of;
 use crate::runs::word;
 use crate::script::{Script, blob_id};
+use crate::snapshots;
 
 fn speaker_word(speaker: Speaker) -> &'static str {
     match speaker {
@@ -47,38 +48,58 @@ pub(crate) fn insert(script: &mut Script, key: i64, n: u32, seq: u64, message: &
         .bind_blob(name_bytes(&message.text).as_ref());
 }
 
-/// A run's messages from the `from`-th (0-based) on.
-pub(crate) async fn list(
+/// The messages of these numbers (from 0) in the conversation `run` had at the position
+/// `at`, with what it took over from the runs it was forked from.
+pub(crate) async fn conversation(
     conn: &mut SqliteConnection,
-    run: RunId,
-    from: u32,
-) -> Result<Vec<Message>, ReadError> {
-    let rows = sqlx::query(
-        "SELECT m.speaker, m.op, o.call_id, b.hash FROM message m JOIN blob b ON b.id = m.text
-         LEFT JOIN op o ON o.run = m.run AND o.id = m.op
-         WHERE m.run = (SELECT key FROM run WHERE id = ?) AND m.n >= ? ORDER BY m.n",
-    )
-    .bind(&run.0.as_bytes()[..])
-    .bind(from)
-    .fetch_all(conn)
-    .await?;
-    rows.iter().map(parse).collect()
-}
-
-/// A stretch of a run's messages.
-pub(crate) async fn stretch(
-    conn: &mut SqliteConnection,
-    run: RunId,
+    run: &Run,
+    at: u64,
     numbers: Range<u32>,
 ) -> Result<Vec<Message>, ReadError> {
+    let mut messages = match &run.task.fork {
+        Some(fork) if numbers.start < fork.messages => {
+            let inherited = numbers.start..numbers.end.min(fork.messages);
+            let parent = snapshots::fold(conn, fork.run).await?;
+            let parent = parent.ok_or_else(|| {
+                ReadError::Damaged(format!(
+                    "the run {} it was forked from is missing",
+                    fork.run
+                ))
+            })?;
+            Box::pin(conversation(conn, &parent.run, fork.seq, inherited)).await?
+        }
+        _ => Vec::new(),
+    };
+    for part in run.stretches_at(at) {
+        let part = Stretch {
+            from: part.from.max(numbers.start),
+            to: part.to.min(numbers.end),
+            ..part
+        };
+        if part.from < part.to {
+            messages.extend(stretch(conn, run.id, part).await?);
+        }
+    }
+    Ok(messages)
+}
+
+/// The messages of one stretch of a journal.
+async fn stretch(
+    conn: &mut SqliteConnection,
+    run: RunId,
+    part: Stretch,
+) -> Result<Vec<Message>, ReadError> {
     let rows = sqlx::query(
         "SELECT m.speaker, m.op, o.call_id, b.hash FROM message m JOIN blob b ON b.id = m.text
          LEFT JOIN op o ON o.run = m.run AND o.id = m.op
-         WHERE m.run = (SELECT key FROM run WHERE id = ?) AND m.n >= ? AND m.n < ? ORDER BY m.n",
+         WHERE m.run = (SELECT key FROM run WHERE id = ?) AND m.n >= ? AND m.n < ?
+         AND m.seq > ? AND m.seq <= ? ORDER BY m.n",
     )
     .bind(&run.0.as_bytes()[..])
-    .bind(numbers.start)
-    .bind(numbers.end)
+    .bind(part.from)
+    .bind(part.to)
+    .bind(i64::try_from(part.after).unwrap_or(i64::MAX))
+    .bind(i64::try_from(part.upto).unwrap_or(i64::MAX))
     .fetch_all(conn)
     .await?;
     rows.iter().map(parse).collect()

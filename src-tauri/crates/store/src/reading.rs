@@ -166,7 +166,7 @@ impl Store {
 
     /// The conversation's messages from the `from`-th (0-based) on.
     pub async fn messages(&self, run: RunId, from: u32) -> Result<Vec<Message>, ReadError> {
-        read!(self, async |c| messages::list(c, run, from).await)
+        self.messages_in(run, from..u32::MAX).await
     }
 
     /// Those of a run's messages that have these numbers (from 0).
@@ -175,7 +175,13 @@ impl Store {
         run: RunId,
         numbers: Range<u32>,
     ) -> Result<Vec<Message>, ReadError> {
-        read!(self, async |c| messages::stretch(c, run, numbers).await)
+        let Some(run) = self.load(run).await? else {
+            return Ok(Vec::new());
+        };
+        read!(self, async |c| messages::conversation(
+            c, &run, run.head, numbers
+        )
+        .await)
     }
 
     /// Several contents, in the order of their names.

@@ -23,6 +23,8 @@ export function AskedView({ review, op }: { review: ReviewView; op: OpDetail | n
           <CodeBlock text={review.detail} label="Evidence" wrap maxHeight={28} />
         </>
       );
+    case "conflict":
+      return <CodeBlock text={review.detail} label="Both sides" maxHeight={32} />;
     case "verify_failed":
       return <CodeBlock text={review.detail} label="Output of the verify command" maxHeight={32} />;
     case "budget":

@@ -1,6 +1,7 @@
 import {
   CircleQuestionMark,
   FilePenLine,
+  GitMerge,
   KeyRound,
   Link2,
   type LucideIcon,
@@ -32,6 +33,7 @@ const KINDS: Record<ReviewKind, KindWords> = {
   loop: { icon: Repeat, group: "Loops", name: "Loop" },
   auth: { icon: KeyRound, group: "Credentials", name: "Credential" },
   dependency: { icon: Link2, group: "Dependencies", name: "Dependency" },
+  conflict: { icon: GitMerge, group: "Conflicts", name: "Conflict" },
 };
 
 export function kindWords(kind: ReviewKind): KindWords {

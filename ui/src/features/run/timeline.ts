@@ -339,6 +339,10 @@ const handlers: { [K in Kind]: Handler<K> } = {
   },
   failed: (fold, e, entry) => end(fold, entry, "failed", e.message, entry.text ?? null),
   cancelled: (fold, e, entry) => end(fold, entry, "cancelled", `Cancelled through ${e.by}`, null),
+  rolled_back: note((e) => `Rolled back to checkpoint ${e.to} through ${e.by}`),
+  files_restored: nothing,
+  apply_began: nothing,
+  apply_ended: note((e) => `Not applied: ${e.why}`, "warn"),
   applied: note(
     (e) => `Applied to ${e.target}${e.commit ? ` as ${e.commit.slice(0, 10)}` : ""}`,
     "good",

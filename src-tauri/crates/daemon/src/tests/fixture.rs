@@ -143,6 +143,7 @@ async fn create(store: &Store, n: u32, title: &str) -> RunId {
         fallback: Vec::new(),
         priority: 0,
         after: None,
+        fork: None,
     };
     let begun = vec![
         Event::Queued {

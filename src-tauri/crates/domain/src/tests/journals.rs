@@ -25,6 +25,7 @@ pub(super) fn task() -> Task {
         fallback: Vec::new(),
         priority: 0,
         after: None,
+        fork: None,
     }
 }
 

@@ -57,6 +57,7 @@ pub(crate) fn task(prompt: &Bytes) -> Task {
         fallback: Vec::new(),
         priority: 0,
         after: None,
+        fork: None,
     }
 }
 

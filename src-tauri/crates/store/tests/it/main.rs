@@ -7,6 +7,7 @@ mod damage;
 mod growth;
 mod home;
 mod journals;
+mod lineage;
 mod queue;
 mod recording;
 mod sabotage;
