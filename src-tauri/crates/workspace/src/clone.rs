@@ -3,7 +3,10 @@
 
 use std::path::Path;
 
+use crate::along::Uncommitted;
 use crate::blocking::blocking;
+use crate::bring::{self, Bringing, There};
+use crate::dirty::{self, Untracked};
 use crate::git::{AGENT_EMAIL, AGENT_NAME, Call, Git, GitError, zero_separated};
 use crate::marker::{LeftOut, Marker};
 use crate::objects;
@@ -13,6 +16,7 @@ use crate::repository::{Presence, Repository};
 use crate::snapshot::SnapshotError;
 use crate::staging::SnapStore;
 use crate::workspace::snap_store;
+use crate::{sparse, submodules};
 
 pub(crate) async fn make(plan: &Plan, repo: Repository) -> Result<Marker, PrepareError> {
     let head = cloneable(plan, &repo)?;
@@ -32,23 +36,63 @@ pub(crate) async fn make(plan: &Plan, repo: Repository) -> Result<Marker, Prepar
         branch: &branch,
         head: &head,
     };
+    sparse::take_over(&plan.git, &repo, &store.dir).await?;
     clone.create(&store, &repo.object_format).await?;
     clone.check_out().await?;
-    let contents = clone.seed_index(&store).await?;
-    let (changed, untracked) = clone.count_dirty(&plan.run_dir, &repo).await.unzip();
+    let submodules = submodules::fill(&clone, &repo, &plan.run_dir).await?;
+    clone.seed_index(&store).await?;
+    let sparse = sparse::drop_absent(&clone, &store).await?;
     let mut marker = plan.marker(dir.clone());
     marker.prefix.clone_from(&repo.prefix);
     marker.branch = Some(branch.clone());
     marker.base_commit = Some(head.clone());
     marker.object_format.clone_from(&repo.object_format);
     marker.left_out = LeftOut {
-        changed,
-        untracked,
-        submodules: contents.submodules,
-        special: 0,
+        submodules,
+        sparse,
         lfs_pointers: uses_lfs(&dir),
+        ..LeftOut::default()
     };
+    bring(plan, &repo, &store, &mut marker).await?;
+    clone.mind_changes(plan, &repo, &mut marker).await?;
     plan.finish(&store, marker).await
+}
+
+/// First of all that comes along, because what is kept out of snapshots must
+/// not come as an untracked file either.
+async fn bring(
+    plan: &Plan,
+    repo: &Repository,
+    store: &SnapStore,
+    marker: &mut Marker,
+) -> Result<(), PrepareError> {
+    let (list, root, store) = (
+        plan.along.bring.clone(),
+        marker.root.clone(),
+        store.dir.clone(),
+    );
+    let (project, prefix, limit) = (plan.project.clone(), repo.prefix.clone(), plan.limit());
+    let brought = blocking(move || {
+        let bringing = Bringing {
+            from: &project,
+            root: &root,
+            prefix: &prefix,
+            there: There::Committed,
+            limit,
+        };
+        let brought = bringing.bring(&list)?;
+        let excludes = [store.join("info/exclude"), root.join(".git/info/exclude")];
+        bring::keep_out(
+            &store,
+            &excludes.each_ref().map(|f| f.as_path()),
+            &brought.paths,
+        )
+        .map_err(PrepareError::io(&store))?;
+        Ok::<_, PrepareError>(brought)
+    })
+    .await?;
+    marker.left_out.not_brought = brought.not;
+    Ok(())
 }
 
 /// The branch a run works on in its clone.
@@ -154,6 +198,7 @@ impl Clone<'_> {
         config.write_all(clone_settings().as_bytes())?;
         std::fs::create_dir_all(git_dir.join("info"))?;
         std::fs::copy(store.join("info/exclude"), git_dir.join("info/exclude"))?;
+        sparse::furnish(store, git_dir)?;
         objects::borrow(&store.join("objects"), &git_dir.join("objects"))?;
         let refs = match std::fs::read(store.join(BASE_REFS)) {
             // A workspace of an older Longhaul has kept none.
@@ -189,7 +234,7 @@ impl Clone<'_> {
     /// Gives the snapshot store an index of the base commit. Where nothing is
     /// converted on checkout it is the clone's, with what git knows of the files
     /// on disk, so that the first snapshot need not read them all.
-    async fn seed_index(&self, store: &SnapStore) -> Result<Contents, PrepareError> {
+    async fn seed_index(&self, store: &SnapStore) -> Result<(), PrepareError> {
         let list = self.call("ls-files").args(["--cached", "-z"]);
         let names = self.git.run(list).await?;
         let converts = zero_separated(&names)
@@ -200,39 +245,34 @@ impl Clone<'_> {
             let (from, to) = (self.dir.join(".git/index"), store.dir.join("index"));
             copy_with_time(&from, &to).map_err(PrepareError::io(&from))?;
         }
-        Ok(drop_submodules(store).await?)
+        drop_submodules(store).await?;
+        Ok(())
     }
 
-    /// Tracked files with changes, and untracked ones, in the user's work tree.
-    /// Looked at through the clone's `.git` and a copy of the user's index, so
-    /// that neither the user's configuration nor their index is touched.
-    async fn count_dirty(&self, scratch: &Path, repo: &Repository) -> Option<(u64, u64)> {
-        let index = tempfile::NamedTempFile::new_in(scratch).ok()?;
-        copy_with_time(&repo.git_dir.join("index"), index.path()).ok()?;
-        let call = Call::new(&repo.top, "status")
-            .env("GIT_DIR", self.dir.join(".git"))
-            .env("GIT_WORK_TREE", &repo.top)
-            .env("GIT_INDEX_FILE", index.path())
-            .args([
-                "--porcelain=v1",
-                "-z",
-                "--no-renames",
-                "--untracked-files=normal",
-            ])
-            .arg("--ignore-submodules=dirty")
-            .long();
-        let out = match self.git.run(call).await {
-            Ok(out) => out,
-            Err(error) => {
-                tracing::warn!(%error, "uncommitted changes could not be counted");
-                return None;
-            }
-        };
-        let untracked = zero_separated(&out)
-            .filter(|entry| entry.starts_with(b"??"))
-            .count();
-        let all = zero_separated(&out).count();
-        Some(((all - untracked) as u64, untracked as u64))
+    /// Takes the user's uncommitted changes along, or counts them.
+    async fn mind_changes(
+        &self,
+        plan: &Plan,
+        repo: &Repository,
+        marker: &mut Marker,
+    ) -> Result<(), PrepareError> {
+        let git_dir = self.dir.join(".git");
+        let look = |how| dirty::look(self.git, &git_dir, repo, how, &plan.run_dir);
+        if plan.along.uncommitted == Uncommitted::StayBehind {
+            let counted = dirty::counts(look(Untracked::Folders).await);
+            (marker.left_out.changed, marker.left_out.untracked) = counted.unzip();
+            return Ok(());
+        }
+        let changes = look(Untracked::Files).await?;
+        marker.uncommitted = (changes.tracked.len() + changes.untracked.len()) as u64;
+        let (from, to, limit) = (repo.top.clone(), self.dir.to_owned(), plan.limit());
+        let kept_out = bring::kept_out(&plan.run_dir.join("snap.git"));
+        let not = blocking(move || dirty::overlay(&from, &to, &changes.without(&kept_out), limit));
+        let not = not.await?;
+        marker.left_out.changed = Some(0);
+        marker.left_out.untracked = Some(not.repositories);
+        marker.left_out.special = not.special;
+        Ok(())
     }
 }
 
@@ -257,13 +297,9 @@ pub(crate) fn take_over_shallow(from: &Path, to: &Path) -> Result<(), PrepareErr
         .map_err(PrepareError::io(&from))
 }
 
-pub(crate) struct Contents {
-    pub(crate) submodules: u64,
-}
-
 /// Takes submodules out of the snapshot index: what is in their folders is
 /// recorded file by file like everything else.
-pub(crate) async fn drop_submodules(store: &SnapStore) -> Result<Contents, SnapshotError> {
+pub(crate) async fn drop_submodules(store: &SnapStore) -> Result<u64, SnapshotError> {
     let out = store
         .git
         .run(store.call("ls-files").args(["--stage", "-z"]))
@@ -272,20 +308,24 @@ pub(crate) async fn drop_submodules(store: &SnapStore) -> Result<Contents, Snaps
         .filter(|entry| entry.starts_with(b"160000 "))
         .filter_map(|entry| entry.splitn(2, |b| *b == b'\t').nth(1))
         .collect();
-    if !paths.is_empty() {
-        let input = [paths.join(&0u8), vec![0]].concat();
-        let call = store
-            .tree_call("update-index")
-            .args(["--force-remove", "-z", "--stdin"]);
-        store.git.run(call.input(input)).await?;
+    drop_from_index(store, &paths).await?;
+    Ok(paths.len() as u64)
+}
+
+/// Makes the snapshot index forget `paths`; their files are not looked at.
+pub(crate) async fn drop_from_index(store: &SnapStore, paths: &[&[u8]]) -> Result<(), GitError> {
+    if paths.is_empty() {
+        return Ok(());
     }
-    Ok(Contents {
-        submodules: paths.len() as u64,
-    })
+    let input = [paths.join(&0u8), vec![0]].concat();
+    let call = store
+        .tree_call("update-index")
+        .args(["--force-remove", "-z", "--stdin"]);
+    store.git.run(call.input(input)).await.map(drop)
 }
 
 /// git takes an index's own time into account when it trusts file times.
-fn copy_with_time(from: &Path, to: &Path) -> std::io::Result<()> {
+pub(crate) fn copy_with_time(from: &Path, to: &Path) -> std::io::Result<()> {
     std::fs::copy(from, to)?;
     let modified = std::fs::metadata(from)?.modified()?;
     std::fs::File::options()

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use ignore::{DirEntry, WalkBuilder};
 
 use crate::blocking::blocking;
+use crate::bring::{self, Bringing, There};
 use crate::marker::Marker;
 use crate::prepare::Plan;
 use crate::prepare_error::PrepareError;
@@ -29,12 +30,32 @@ pub(crate) fn unignored(root: &Path) -> WalkBuilder {
 
 pub(crate) async fn make(plan: &Plan) -> Result<Marker, PrepareError> {
     let dir = plan.files_dir(&plan.project);
-    let (from, to, limit) = (plan.project.clone(), dir.clone(), plan.copy_limit);
+    let (from, to, limit) = (plan.project.clone(), dir.clone(), plan.limit());
     let special = blocking(move || copy_tree(&from, &to, limit)).await?;
     let store = snap_store(plan.git.clone(), &plan.run_dir, &dir, plan.mode, "");
     store.create("sha1", b"").await?;
-    let mut marker = plan.marker(dir);
+    let mut marker = plan.marker(dir.clone());
     marker.left_out.special = special;
+    let (list, from, kept) = (
+        plan.along.bring.clone(),
+        plan.project.clone(),
+        store.dir.clone(),
+    );
+    let brought = blocking(move || {
+        let bringing = Bringing {
+            from: &from,
+            root: &dir,
+            prefix: "",
+            there: There::Copied,
+            limit,
+        };
+        let brought = bringing.bring(&list)?;
+        bring::keep_out(&kept, &[&kept.join("info/exclude")], &brought.paths)
+            .map_err(PrepareError::io(&kept))?;
+        Ok::<_, PrepareError>(brought)
+    })
+    .await?;
+    marker.left_out.not_brought = brought.not;
     plan.finish(&store, marker).await
 }
 
@@ -86,25 +107,33 @@ fn copy_tree(from: &Path, to: &Path, limit: u64) -> Result<u64, PrepareError> {
 }
 
 fn copy_entry(entry: &DirEntry, to: &Path) -> Result<(), PrepareError> {
-    let from = entry.path();
+    match kind(entry) {
+        Kind::Folder => fs::create_dir_all(to).map_err(PrepareError::io(to)),
+        Kind::Link | Kind::File => copy_path(entry.path(), to),
+        Kind::Special => Ok(()),
+    }
+}
+
+/// Copies a file, or a link as a link. There is nothing at `to` yet.
+pub(crate) fn copy_path(from: &Path, to: &Path) -> Result<(), PrepareError> {
     let unreadable = |source| PrepareError::Unreadable {
         path: from.to_owned(),
         source,
     };
-    match kind(entry) {
-        Kind::Folder => fs::create_dir_all(to).map_err(PrepareError::io(to)),
-        Kind::Link => {
-            let target = fs::read_link(from).map_err(unreadable)?;
-            std::os::unix::fs::symlink(target, to).map_err(PrepareError::io(to))
-        }
-        Kind::File => {
-            // copy_file_range underneath: shares blocks where the file system can.
-            fs::copy(from, to).map_err(unreadable)?;
-            keep_time(from, to);
-            Ok(())
-        }
-        Kind::Special => Ok(()),
+    let meta = fs::symlink_metadata(from).map_err(unreadable)?;
+    if meta.is_symlink() {
+        let target = fs::read_link(from).map_err(unreadable)?;
+        return std::os::unix::fs::symlink(target, to).map_err(PrepareError::io(to));
     }
+    // copy_file_range underneath: shares blocks where the file system can.
+    fs::copy(from, to).map_err(unreadable)?;
+    keep_time(from, to);
+    Ok(())
+}
+
+/// A FIFO, socket or device.
+pub(crate) fn is_special(kind: fs::FileType) -> bool {
+    !(kind.is_file() || kind.is_dir() || kind.is_symlink())
 }
 
 /// Build tools compare times. A file without write permission keeps the new one.

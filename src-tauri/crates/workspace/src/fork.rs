@@ -3,20 +3,22 @@
 //! All of it comes from the other run's snapshots. The user's folder is not
 //! read: it may have changed since, or have lost the commit the runs start from.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 
+use crate::along::Along;
 use crate::blocking::blocking;
-use crate::clone::{Clone, own_branch, take_over_shallow};
+use crate::bring::{self, Bringing, There};
+use crate::clone::{BASE_REFS, Clone, own_branch, take_over_shallow};
 use crate::git::{Call, Git};
 use crate::marker::{ForkedFrom, Marker, Mode};
-use crate::objects;
 use crate::prepare::{Plan, Workspaces, checked, to_its_end, whole};
 use crate::prepare_error::PrepareError;
 use crate::repository::is_object_id;
 use crate::snapshot::{REF, SnapshotError};
 use crate::staging::SnapStore;
 use crate::workspace::{Inner, Workspace, snap_store};
+use crate::{objects, sparse};
 
 impl Workspaces {
     /// The workspace of `run`, made from `snapshot` of the run `parent` if it is
@@ -40,7 +42,10 @@ impl Workspaces {
         let fork = Fork {
             git: self.git.clone(),
             root: self.root.clone(),
-            copy_limit: self.copy_limit,
+            along: Along {
+                copy_limit: Some(self.copy_limit),
+                ..Along::default()
+            },
             run: checked(run)?,
             from: ForkedFrom {
                 run: checked(parent)?,
@@ -71,7 +76,7 @@ impl Workspaces {
 struct Fork {
     git: Arc<Git>,
     root: PathBuf,
-    copy_limit: u64,
+    along: Along,
     run: String,
     from: ForkedFrom,
 }
@@ -102,7 +107,7 @@ impl Fork {
             run_dir,
             project: parent.marker.project.clone(),
             mode: parent.marker.mode,
-            copy_limit: self.copy_limit,
+            along: self.along,
         };
         plan.clear().await?;
         let marker = make(&plan, &parent, self.from).await?;
@@ -169,7 +174,7 @@ async fn make(plan: &Plan, parent: &Inner, from: ForkedFrom) -> Result<Marker, P
         };
         clone.create(&store, &old.object_format).await?;
         fill(&store, &from.snapshot).await?;
-        clone.know_files().await?;
+        clone.know_files(&store).await?;
     } else {
         fill(&store, &from.snapshot).await?;
     }
@@ -180,8 +185,39 @@ async fn make(plan: &Plan, parent: &Inner, from: ForkedFrom) -> Result<Marker, P
     marker.base_snapshot.clone_from(&old.base_snapshot);
     marker.object_format.clone_from(&old.object_format);
     marker.left_out = old.left_out.clone();
+    marker.uncommitted = old.uncommitted;
+    bring_again(&plan.project, &store, &mut marker, plan.limit()).await?;
     marker.forked_from = Some(from);
     Ok(marker)
+}
+
+/// What is kept out of snapshots cannot come from them: it comes from the user's
+/// folder, as it is there now, if it is.
+async fn bring_again(
+    project: &Path,
+    store: &SnapStore,
+    marker: &mut Marker,
+    limit: u64,
+) -> Result<(), PrepareError> {
+    let (store, root, prefix) = (
+        store.dir.clone(),
+        marker.root.clone(),
+        marker.prefix.clone(),
+    );
+    let project = project.to_owned();
+    let brought = blocking(move || {
+        let bringing = Bringing {
+            from: &project,
+            root: &root,
+            prefix: &prefix,
+            there: There::Committed,
+            limit,
+        };
+        bringing.bring_again(bring::again(&store, &prefix))
+    })
+    .await?;
+    marker.left_out.not_brought = brought.not;
+    Ok(())
 }
 
 /// Objects by links, refs and settings by copies. Snapshots the parent takes
@@ -191,7 +227,10 @@ async fn take_over_store(parent: &Inner, store: &SnapStore) -> Result<(), Prepar
     let (old, new) = (parent.store.dir.clone(), store.dir.clone());
     let shown = store.dir.clone();
     blocking(move || {
-        for file in ["info/exclude", crate::clone::BASE_REFS] {
+        let kept = sparse::KEPT
+            .into_iter()
+            .chain(["info/exclude", BASE_REFS, bring::KEPT_OUT]);
+        for file in kept {
             match std::fs::copy(old.join(file), new.join(file)) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
                 _ => {}
@@ -232,8 +271,9 @@ async fn fill(store: &SnapStore, snapshot: &str) -> Result<(), PrepareError> {
 impl Clone<'_> {
     /// Gives the clone an index of its start commit that knows the files on
     /// disk, so that the agent's first `git status` need not read them all.
-    async fn know_files(&self) -> Result<(), PrepareError> {
+    async fn know_files(&self, store: &SnapStore) -> Result<(), PrepareError> {
         self.git.run(self.call("read-tree").arg("HEAD")).await?;
+        sparse::know_absent(self, store).await?;
         // Ends with 1 where files differ, which is what a fork is for.
         let refresh: Call = self.call("update-index").args(["-q", "--refresh"]).long();
         self.git.ask(refresh).await?;

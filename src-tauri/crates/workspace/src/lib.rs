@@ -8,7 +8,10 @@
 //! What this crate promises, and the test that keeps it:
 //!
 //! - The user's repository stays byte-identical until [`Workspace::apply_branch`]
-//!   (`isolation::the_users_repository_stays_byte_identical`).
+//!   (`isolation::the_users_repository_stays_byte_identical`). The times of its
+//!   object files may move: their links here share them.
+//! - What is brought along beside the commit ([`Along::bring`]) is in no snapshot
+//!   (`along::brought_files_are_in_the_workspace_and_in_nothing_that_leaves_it`).
 //! - Nothing the user's repository configures is run: no hook, no filter, no
 //!   fsmonitor (`isolation::nothing_the_repository_configures_is_run`).
 //! - No file of the user's is within reach of an agent in a clone, not even an
@@ -25,11 +28,14 @@
 //! `.git` folders (the files of a repository inside the workspace are held, its
 //! history is not), permission bits other than "executable", owners and times.
 
+mod along;
 mod apply;
 mod blocking;
+mod bring;
 mod clone;
 mod copy;
 mod diff;
+mod dirty;
 mod files;
 mod fork;
 mod git;
@@ -42,9 +48,12 @@ mod removal;
 mod repository;
 mod restore;
 mod snapshot;
+mod sparse;
 mod staging;
+mod submodules;
 mod workspace;
 
+pub use along::{Along, BringPath, Uncommitted};
 pub use apply::{Applied, ApplyBranch, ApplyError};
 pub use diff::{ChangeStatus, ChangedFile};
 pub use files::{FileHash, PlannedWrite, ReadFile, World, WriteError};

@@ -17,12 +17,19 @@ pub struct LeftOut {
     pub changed: Option<u64>,
     /// Untracked files and folders (clone); `None` if it could not be told.
     pub untracked: Option<u64>,
-    /// Submodules, whose folders are empty in a clone.
+    /// Submodules whose folders are empty in a clone, because the user's
+    /// repository does not have their commits.
     pub submodules: u64,
+    /// Committed files the user's sparse checkout leaves out (clone).
+    #[serde(default)]
+    pub sparse: u64,
     /// Sockets, FIFOs and devices that were not copied (copy).
     pub special: u64,
     /// Whether files are pointers only, because git LFS was not run (clone).
     pub lfs_pointers: bool,
+    /// What was to be brought along and was not, each with the reason.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_brought: Vec<String>,
 }
 
 /// What is known of a whole workspace.
@@ -45,6 +52,17 @@ pub(crate) struct Marker {
     /// git's name of the hash function, `sha1` or `sha256`.
     pub(crate) object_format: String,
     pub(crate) left_out: LeftOut,
+    /// How many of the user's uncommitted paths are in snapshot 0, whose tree then
+    /// is not that of `base_commit`.
+    ///
+    /// What that means for applying: the changes of a run are always those from
+    /// snapshot 0, never from the commit. In the user's tree they apply as they
+    /// are (a three-way merge with snapshot 0 as the base). On a branch or as a
+    /// commit, which stand on `base_commit`, a path the user had changed as well
+    /// has to be merged (base: snapshot 0, ours: the commit, theirs: the last
+    /// snapshot), or the user's uncommitted lines would be committed in passing.
+    #[serde(default)]
+    pub(crate) uncommitted: u64,
     /// Where a fork took its files from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) forked_from: Option<ForkedFrom>,

@@ -13,6 +13,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, Weak};
 
+use crate::along::Along;
 use crate::blocking::blocking;
 use crate::git::Git;
 use crate::marker::{LeftOut, Marker, Mode};
@@ -44,7 +45,7 @@ pub(crate) struct Plan {
     pub(crate) run_dir: PathBuf,
     pub(crate) project: PathBuf,
     pub(crate) mode: Mode,
-    pub(crate) copy_limit: u64,
+    pub(crate) along: Along,
 }
 
 impl Workspaces {
@@ -96,6 +97,20 @@ impl Workspaces {
         project: &Path,
         mode: Mode,
     ) -> Result<Workspace, PrepareError> {
+        self.prepare_with(run, project, mode, Along::default())
+            .await
+    }
+
+    /// [`Workspaces::prepare`], and what comes along beside the commit. That
+    /// counts only when the workspace is made: a whole one stays as it is. In
+    /// place there is nothing to bring.
+    pub async fn prepare_with(
+        &self,
+        run: &str,
+        project: &Path,
+        mode: Mode,
+        along: Along,
+    ) -> Result<Workspace, PrepareError> {
         let plan = Plan {
             git: self.git.clone(),
             root: self.root.clone(),
@@ -103,7 +118,10 @@ impl Workspaces {
             run_dir: self.root.join(run),
             project: project.to_owned(),
             mode,
-            copy_limit: self.copy_limit,
+            along: Along {
+                copy_limit: along.copy_limit.or(Some(self.copy_limit)),
+                ..along
+            },
         };
         let slot = self.slot(run);
         to_its_end(async move {
@@ -287,9 +305,14 @@ impl Plan {
                     .arg(format!("{head}:{prefix}")),
             };
             self.git.run(read).await?;
-            marker.left_out.submodules = clone::drop_submodules(&store).await?.submodules;
+            marker.left_out.submodules = clone::drop_submodules(&store).await?;
         }
         self.finish(&store, marker).await
+    }
+
+    /// Most bytes to copy.
+    pub(crate) fn limit(&self) -> u64 {
+        self.along.copy_limit.unwrap_or(DEFAULT_COPY_LIMIT)
     }
 
     /// A marker with nothing but what is common to all modes.
@@ -306,6 +329,7 @@ impl Plan {
             base_snapshot: String::new(),
             object_format: "sha1".to_owned(),
             left_out: LeftOut::default(),
+            uncommitted: 0,
             forked_from: None,
         }
     }

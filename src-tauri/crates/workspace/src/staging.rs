@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::blocking::blocking;
+use crate::bring;
 use crate::copy::unignored;
 use crate::git::{Call, Git, GitError, zero_separated};
 use crate::snapshot::SnapshotError;
@@ -225,10 +226,14 @@ impl SnapStore {
     ) -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
         let (work_tree, mut there) = (self.work_tree.clone(), noticed.there.clone());
         let (mut gone, repositories) = (noticed.gone.clone(), noticed.repositories.clone());
+        let store = self.dir.clone();
         let (gone, there, left) = blocking(move || {
             for repository in repositories {
                 there.extend(files_of_repository(&work_tree, &repository));
             }
+            // A `.gitignore` of the agent's could say that they are not ignored.
+            let kept_out = bring::kept_out(&store);
+            there.retain(|path| !kept_out.iter().any(|out| within(path, out)));
             let mut left = Vec::new();
             there.retain(|path| match fitness(&work_tree, path) {
                 Fitness::Fit => true,
@@ -262,6 +267,12 @@ impl SnapStore {
             tracing::warn!(lock = %lock.display(), "removed the lock of a git that was killed");
         }
     }
+}
+
+/// Whether `path` is `folder` or below it.
+fn within(path: &[u8], folder: &[u8]) -> bool {
+    path.strip_prefix(folder)
+        .is_some_and(|rest| rest.is_empty() || rest[0] == b'/')
 }
 
 enum Fitness {

@@ -125,6 +125,12 @@ impl Workspace {
         self.0.marker.forked_from.as_ref()
     }
 
+    /// How many of the user's uncommitted paths came along: if any, the tree of
+    /// [`Workspace::base_snapshot`] is not that of [`Workspace::base_commit`].
+    pub fn uncommitted(&self) -> u64 {
+        self.0.marker.uncommitted
+    }
+
     /// What of the project it does not have.
     pub fn left_out(&self) -> &LeftOut {
         &self.0.marker.left_out

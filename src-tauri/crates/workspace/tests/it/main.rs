@@ -1,12 +1,14 @@
 //! Workspaces as the engine uses them, over real repositories and a real git.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
 
+mod along;
 mod containment;
 mod crashes;
 mod edits;
 mod forking;
 mod isolation;
 mod landing;
+mod odd;
 mod preparing;
 mod random;
 mod restoring;

@@ -120,7 +120,9 @@ pub(crate) fn git(dir: &Path, args: &[&str]) -> String {
     String::from_utf8_lossy(&out.stdout).trim().to_owned()
 }
 
-/// Everything below `dir`: kind, permission bits, time of change, contents.
+/// Everything below `dir`: kind, permission bits, time of change, contents. Of git
+/// objects not the time: a git that is asked to write an object it has already
+/// makes that one look new, and a hard link shares its time.
 pub(crate) fn fingerprint(dir: &Path) -> BTreeMap<PathBuf, String> {
     let mut out = BTreeMap::new();
     let mut folders = vec![dir.to_owned()];
@@ -128,7 +130,11 @@ pub(crate) fn fingerprint(dir: &Path) -> BTreeMap<PathBuf, String> {
         for entry in fs::read_dir(&folder).unwrap() {
             let path = entry.unwrap().path();
             let meta = fs::symlink_metadata(&path).unwrap();
-            let time = format!("{:o} {}.{}", meta.mode(), meta.mtime(), meta.mtime_nsec());
+            let object = path.iter().any(|part| part == "objects") && meta.is_file();
+            let time = match object {
+                true => format!("{:o}", meta.mode()),
+                false => format!("{:o} {}.{}", meta.mode(), meta.mtime(), meta.mtime_nsec()),
+            };
             let contents = contents(&path, &meta);
             if meta.is_dir() {
                 folders.push(path.clone());
