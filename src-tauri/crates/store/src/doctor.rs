@@ -160,6 +160,12 @@ async fn examine(
     }
     let projections = inspect::wrong_projections(conn, home).await;
     report.problems("projections", "what the journal says", projections, RESTORE);
+    report.problems(
+        "locks",
+        "each is held by a run that may work",
+        inspect::idle_leases(conn).await,
+        "Restart the daemon (`longhaul daemon stop`; the next command starts it): it gives them back.",
+    );
 }
 
 async fn check_anchor(

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::chain::START;
 use crate::error::ReadError;
+use crate::leases::{self, LeasePurpose};
 use crate::projection::{self, Change};
 use crate::script::Script;
 use crate::snapshots::{self, Fold};
@@ -26,6 +27,27 @@ pub(crate) async fn pages(conn: &mut SqliteConnection) -> Result<Vec<String>, Re
         .fetch_all(conn)
         .await?;
     found.retain(|line| line != "ok");
+    Ok(found)
+}
+
+/// Leases whose run will never work in their folder again.
+pub(crate) async fn idle_leases(conn: &mut SqliteConnection) -> Result<Vec<String>, ReadError> {
+    let mut found = Vec::new();
+    for lease in leases::list(conn).await? {
+        let row = runs::get(conn, lease.run).await?;
+        // A result is put into a project by a run that is over.
+        let why = match row.map(|row| row.state) {
+            None => "does not exist".to_owned(),
+            Some(state) if state.is_over() && lease.purpose == LeasePurpose::InPlace => {
+                format!("is {state}")
+            }
+            Some(_) => continue,
+        };
+        found.push(format!(
+            "{} is held by run {}, which {why}",
+            lease.scope, lease.run
+        ));
+    }
     Ok(found)
 }
 

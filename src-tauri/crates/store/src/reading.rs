@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::error::ReadError;
 use crate::journal::{self, Stored};
+use crate::leases::{self, Lease};
 use crate::ledger::{self, GroupBy, LedgerFilter, LedgerRow, LedgerTotals};
 use crate::ops::{self, OpRow};
 use crate::reviews::{self, PutOff, ReviewFilter, ReviewRow};
@@ -217,6 +218,11 @@ impl Store {
     /// One backend's configuration.
     pub async fn backend(&self, name: &str) -> Result<Option<Value>, ReadError> {
         read!(self, async |c| settings::backend(c, name).await)
+    }
+
+    /// Every lease that is held, in the order in which they were taken.
+    pub async fn leases(&self) -> Result<Vec<Lease>, ReadError> {
+        read!(self, async |c| leases::list(c).await)
     }
 
     /// Every limiter pause.

@@ -14,6 +14,7 @@ use uuid::Uuid;
 use crate::append::{Append, Appended};
 use crate::chain::Hash;
 use crate::error::{AppendError, OpenError, WriteError};
+use crate::leases::{LeaseChange, LeaseOutcome, LeaseToken, LeaseWish, Taken};
 use crate::settings::Put;
 use crate::snapshots::Fold;
 use crate::writer::Job;
@@ -359,6 +360,40 @@ impl Store {
     /// Sets a setting; `None` removes it.
     pub async fn put_setting(&self, name: &str, value: Option<Value>) -> Result<(), WriteError> {
         self.put(Put::Setting(name.to_owned(), value)).await
+    }
+
+    /// Takes a folder for a run, or says whose it is. What was not heard of for too long
+    /// is taken over; whether it was is decided here, in one transaction with its beats.
+    pub async fn take_lease(&self, wish: LeaseWish) -> Result<Taken, WriteError> {
+        match self.change_leases(LeaseChange::Take(wish)).await? {
+            LeaseOutcome::Taken(taken) => Ok(taken),
+            _ => Err(WriteError::Closed),
+        }
+    }
+
+    /// A sign of life of these leases' holders. Returns those that hold; the others were
+    /// taken over or released, and never hold again.
+    pub async fn beat_leases(
+        &self,
+        tokens: Vec<LeaseToken>,
+    ) -> Result<Vec<LeaseToken>, WriteError> {
+        match self.change_leases(LeaseChange::Beat(tokens)).await? {
+            LeaseOutcome::Held(held) => Ok(held),
+            _ => Err(WriteError::Closed),
+        }
+    }
+
+    /// Gives leases back; one that is gone already is nothing to be said.
+    pub async fn release_leases(&self, tokens: Vec<LeaseToken>) -> Result<(), WriteError> {
+        self.change_leases(LeaseChange::Release(tokens))
+            .await
+            .map(|_| ())
+    }
+
+    async fn change_leases(&self, change: LeaseChange) -> Result<LeaseOutcome, WriteError> {
+        let (answer, outcome) = oneshot::channel();
+        self.send(Job::Lease { change, answer }).await?;
+        outcome.await.map_err(|_| WriteError::Closed)?
     }
 
     async fn put(&self, put: Put) -> Result<(), WriteError> {

@@ -13,6 +13,7 @@ use crate::anchor::{Anchor, Mark};
 use crate::append::{self, Append, Appended, Context, Staged};
 use crate::blobs::Prepared;
 use crate::error::{AppendError, WriteError, is_full};
+use crate::leases::{LeaseChange, LeaseOutcome};
 use crate::settings::Put;
 use crate::store::{Broken, Cache};
 
@@ -41,6 +42,10 @@ pub(crate) enum Job {
         put: Put,
         answer: Answer<(), WriteError>,
     },
+    Lease {
+        change: LeaseChange,
+        answer: Answer<LeaseOutcome, WriteError>,
+    },
     Close {
         answer: oneshot::Sender<()>,
     },
@@ -50,6 +55,10 @@ pub(crate) enum Job {
 enum Held {
     Append(Answer<Vec<Appended>, AppendError>, Vec<Appended>),
     Put(Answer<(), WriteError>),
+    Lease(
+        Answer<LeaseOutcome, WriteError>,
+        Result<LeaseOutcome, WriteError>,
+    ),
 }
 
 impl Held {
@@ -60,6 +69,9 @@ impl Held {
             }
             Self::Put(answer) => {
                 let _ = answer.send(outcome.clone());
+            }
+            Self::Lease(answer, done) => {
+                let _ = answer.send(outcome.clone().and(done));
             }
         }
     }
@@ -262,6 +274,16 @@ impl Writer {
                     put.apply(&mut self.conn).await?;
                 }
                 return outcome;
+            }
+            Job::Lease { change, answer } => {
+                if let Err(error) = &outcome {
+                    held.push(Held::Lease(answer, Err(error.clone())));
+                    return outcome;
+                }
+                let done = change.apply(&mut self.conn, self.clock.now()).await;
+                let failed = done.as_ref().err().cloned();
+                held.push(Held::Lease(answer, done));
+                return failed.map_or(Ok(()), Err);
             }
             Job::Close { .. } => {}
         }

@@ -7,6 +7,7 @@ mod damage;
 mod growth;
 mod home;
 mod journals;
+mod leases;
 mod lineage;
 mod queue;
 mod recording;

@@ -24,6 +24,12 @@ fn a_writer_that_ignores_its_epoch_is_caught() {
     assert!(!passes(test, Some("no_fencing")), "nobody noticed");
 }
 
+#[test]
+fn a_lease_that_is_given_to_everybody_is_caught() {
+    let test = "leases::no_two_valid_tokens_on_folders_that_overlap";
+    assert!(!passes(test, Some("no_lease")), "nobody noticed");
+}
+
 const HOME: &str = "LONGHAUL_TEST_STORE_SYNCS";
 
 /// Commits that are acknowledged one by one.
