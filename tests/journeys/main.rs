@@ -13,6 +13,7 @@ mod failures;
 mod first_run;
 mod in_doubt;
 mod limits;
+mod locks;
 mod notifications;
 mod packaging;
 mod real_claude;

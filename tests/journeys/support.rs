@@ -46,7 +46,11 @@ impl World {
 
     /// With other settings (`config.toml`).
     pub(crate) async fn with(config: &str) -> Result<Self> {
-        let home = home(config)?;
+        Self::at(home(config)?).await
+    }
+
+    /// In a home that is prepared already.
+    pub(crate) async fn at(home: TestHome) -> Result<Self> {
         let server = ModelServer::start().await?;
         let project = SampleProject::calc(home.place("calc"))?;
         let daemon = TestDaemon::start(home).await?;

@@ -546,6 +546,8 @@ export type DaemonStatus = {
 	runs: { [key in string]: number },
 	/**  How many reviews are open. */
 	open_reviews: number,
+	/**  Folders of the user's that are held. */
+	locks?: LockView[],
 	/**  The address browsers may use (`127.0.0.1:7700`), if it listens there. */
 	listen?: string | null,
 	/**  The protocol's version. */
@@ -967,6 +969,8 @@ export type Health = {
 	backups: BackupFile[],
 	/**  Runs that are not over, oldest first. */
 	live: LiveRun[],
+	/**  Folders of the user's that are held, and who waits for them. */
+	locks?: LockView[],
 	/**  Whether the OS starts the daemon. */
 	service: ServiceState,
 	/**  Whether keys can be kept in the OS keychain. */
@@ -1069,6 +1073,24 @@ export type LiveRun = {
 	heard_at: Moment,
 	/**  What its processes take in memory, where it has any. */
 	memory_bytes: number | null,
+};
+
+/**  A folder of the user's that one run may change and others wait for. */
+export type LockView = {
+	/**  The folder, absolute and without links in it. */
+	scope: string,
+	/**  The run that holds it. */
+	run: RunId,
+	/**  That run's title. */
+	title: string,
+	/**  `in-place`: it works there; `apply`: its result is put there. */
+	purpose: string,
+	/**  Since when. */
+	since: Moment,
+	/**  The holder's last sign of life. */
+	beat: Moment,
+	/**  The runs that wait for it, in the order in which they will get it. */
+	waiting: RunId[],
 };
 
 /**  One event of a run's journal. */

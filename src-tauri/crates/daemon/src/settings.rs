@@ -35,6 +35,8 @@ pub struct Config {
     pub verify_tries: Option<u32>,
     /// Time limit of a verify command, in seconds.
     pub verify_timeout_s: Option<u64>,
+    /// Seconds without a sign of life after which a lock on a folder is taken over.
+    pub lock_stale_after_s: Option<u64>,
     /// Most tokens one answer may have.
     pub max_answer_tokens: Option<u64>,
     /// Whether interrupted runs go on by themselves: `auto` or `ask`.
@@ -173,6 +175,7 @@ impl Config {
             downtime_limit_ms: ms(self.downtime_limit_s, base.downtime_limit_ms),
             stagger_ms: self.stagger_ms.unwrap_or(base.stagger_ms),
             auth_recheck_ms: self.auth_recheck_ms.unwrap_or(base.auth_recheck_ms),
+            lock_stale_after_ms: ms(self.lock_stale_after_s, base.lock_stale_after_ms),
             policy: self.policy.unwrap_or(base.policy),
             ..base
         }

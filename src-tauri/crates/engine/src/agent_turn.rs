@@ -25,6 +25,7 @@ impl Worker {
             None => return self.journal.load().await,
         };
         let _busy = self.busy().await?;
+        self.must_hold_folder().await?;
         let living = living_turn(&run).cloned();
         // An agent whose session is known has heard what it was sent before.
         let heard = if run.session.is_some() { run.heard } else { 0 };
@@ -54,11 +55,17 @@ impl Worker {
             .map(|agent| agent.known_calls.clone());
         let watch = Watch::new(call.backend.clone(), request.cancel.clone());
         let host = RunHost::new(self, known.unwrap_or_default(), None).watched(&watch);
+        let mut turn = Box::pin(call.driver.turn(request, &host));
         let turn = tokio::select! {
             biased;
             // The agent's keeper lives on: whoever comes next adopts it.
             () = self.control.detach.cancelled() => return Err(Halt::Stopped),
-            turn = Box::pin(call.driver.turn(request, &host)) => turn,
+            turn = &mut turn => turn,
+            () = self.folder_lost() => {
+                self.fenced.store(true, std::sync::atomic::Ordering::SeqCst);
+                watch.end();
+                turn.await
+            }
         };
         match turn {
             Ok(turn) => {
@@ -215,7 +222,8 @@ impl Worker {
     async fn let_go(&self, op: &Op, watch: &Watch) -> Result<(), Halt> {
         let over = self.journal.load().await?.state().is_over();
         let dir = self.core.keeper_dir(&keeper_dir_name(op));
-        if !over && !self.control.kill.is_cancelled() {
+        // An agent asks nobody before it writes: one whose folder is another's is ended.
+        if !over && !self.control.kill.is_cancelled() && !self.is_fenced() {
             let ended = watch.over().is_some() || self.control.stop.is_cancelled();
             if ended && !matches!(keeper::adopt(&dir).await, Ok(keeper::Adoption::Alive(_))) {
                 return Ok(());
@@ -273,6 +281,10 @@ impl Worker {
         let run = self.journal.append(Batch::of(failed)).await?;
         self.core.collect_keeper(&keeper_dir_name(op));
         match error.kind {
+            OpErrorKind::Cancelled if self.is_fenced() => {
+                self.give_up_folder().await;
+                Err(Halt::Superseded(words))
+            }
             OpErrorKind::Cancelled => match watch.over() {
                 // Asked at once: by the agent's own figure a little may be left, which
                 // would be the beginning of one more turn, and of one more.

@@ -18,6 +18,7 @@ use workspace::Workspaces;
 
 use crate::control::Control;
 use crate::journal::Journal;
+use crate::leases::Leases;
 use crate::settings::Settings;
 use crate::slots::Slots;
 use crate::worker::Worker;
@@ -75,6 +76,7 @@ pub(crate) struct Core {
     pub(crate) tasks: TaskTracker,
     /// One credential question at a time.
     pub(crate) asking_auth: tokio::sync::Mutex<()>,
+    pub(crate) leases: Leases,
     workers: Mutex<HashMap<RunId, Entry>>,
     /// Changed while runs work; each look takes what is in force then.
     settings: RwLock<Arc<Settings>>,
@@ -97,6 +99,7 @@ impl Engine {
             leaving: CancellationToken::new(),
             tasks: TaskTracker::new(),
             asking_auth: tokio::sync::Mutex::default(),
+            leases: Leases::new(),
             workers: Mutex::default(),
             refused: Mutex::default(),
             settings: RwLock::new(Arc::new(parts.settings.clone())),
@@ -121,6 +124,7 @@ impl Engine {
             .as_mut()
             .expect("no code panics while holding the settings");
         **current = Arc::new(settings);
+        self.core.leases.look_again();
     }
 
     /// Slots: how many there are, and how many are taken.

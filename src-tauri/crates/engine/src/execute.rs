@@ -118,6 +118,9 @@ impl Worker {
     ) -> Result<(), Halt> {
         // Nothing begins any more once the run is to stop, however long it queued for its turn.
         self.check_stop()?;
+        if keeper.is_some() || plan.is_some() {
+            self.must_hold_folder().await?;
+        }
         let mut batch = Batch {
             events: first,
             blobs: Vec::new(),

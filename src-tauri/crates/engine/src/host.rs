@@ -219,6 +219,9 @@ impl<'a> RunHost<'a> {
 
     /// Leave to make the call, with a person's arguments where they were changed.
     async fn permit_for(&self, op: &Op) -> Result<Permit, Halt> {
+        if op.class != domain::OpClass::Pure {
+            self.worker.must_hold_folder().await?;
+        }
         Ok(match &op.edit {
             None => Permit::Allow,
             Some(edit) => Permit::AllowEdited(self.worker.journal.text(&edit.args).await?),

@@ -44,6 +44,9 @@ impl Engine {
         };
         core.restore_pauses().await.map_err(|e| e.to_string())?;
         tokio::spawn(core.clone().persist_pauses());
+        // Before any worker: those that wait must not find them stale.
+        core.take_up_leases().await?;
+        tokio::spawn(core.clone().keep_leases());
         let mut delay = 0;
         for row in core
             .store()
@@ -63,7 +66,10 @@ impl Engine {
                     core.spawn_worker_after(id, Duration::from_millis(delay));
                     delay += core.settings().stagger_ms;
                 }
-                None => recovered.left.push(id),
+                None => {
+                    core.give_back_folder(id).await?;
+                    recovered.left.push(id);
+                }
             }
         }
         core.collect_leftovers().await.map_err(|e| e.to_string())?;

@@ -50,6 +50,8 @@ pub struct Settings {
     pub auth_recheck_ms: u64,
     /// Grace for model calls at a draining stop.
     pub drain_ms: u64,
+    /// Without a sign of life for so long, a lease on a folder may be taken over.
+    pub lock_stale_after_ms: i64,
     /// Policy of tasks that name none.
     pub policy: Preset,
 }
@@ -75,6 +77,7 @@ impl Default for Settings {
             stagger_ms: 250,
             auth_recheck_ms: 30_000,
             drain_ms: 30_000,
+            lock_stale_after_ms: 5 * 60_000,
             policy: Preset::Balanced,
         }
     }

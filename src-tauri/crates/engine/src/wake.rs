@@ -36,6 +36,8 @@ impl Engine {
                 continue;
             }
             tracing::info!(slept_ms = slept, "the machine slept");
+            // Before those that wait look: a holder that wakes keeps its folder.
+            core.beat_leases().await;
             core.parts.limiter.recheck();
             for (run, control) in core.controls() {
                 let working = core.load(run).await.is_ok_and(|run| {

@@ -35,6 +35,11 @@ impl Watch {
         self.over.get().copied()
     }
 
+    /// Ends the turn.
+    pub(crate) fn end(&self) {
+        self.stop.cancel();
+    }
+
     /// What the turn consumed so far.
     pub(crate) fn note(&self, used: &Usage) {
         *self.used() = Some(used.clone());

@@ -12,6 +12,7 @@ use crate::control::Control;
 use crate::conversation::Conversation;
 use crate::core::Core;
 use crate::journal::{Batch, Halt, Journal};
+use crate::leases::Leased;
 use crate::slots::Slot;
 
 /// How often in a row a worker looks again after being superseded before it
@@ -39,6 +40,10 @@ pub(crate) struct Worker {
     pub(crate) frame: std::sync::OnceLock<agents::Frame>,
     /// Answers cut off by their token limit, in a row.
     pub(crate) continues: AtomicU32,
+    /// The user's folder, where the run works in it.
+    pub(crate) lease: Mutex<Option<Leased>>,
+    /// Its folder was taken over: nothing more is changed until it is its own again.
+    pub(crate) fenced: AtomicBool,
     /// When this worker last got its slot.
     chunk_began: Mutex<Option<domain::Timestamp>>,
 }
@@ -58,6 +63,8 @@ impl Worker {
             changed: AtomicBool::new(true),
             continues: AtomicU32::new(0),
             frame: std::sync::OnceLock::new(),
+            lease: Mutex::default(),
+            fenced: AtomicBool::new(false),
             chunk_began: Mutex::default(),
         }
     }
@@ -65,6 +72,7 @@ impl Worker {
     /// Works until the run comes to rest or is to stop.
     pub(crate) async fn drive(self) {
         self.work_on().await;
+        self.give_up_folder().await;
         self.core.collect_keepers_of(self.id).await;
     }
 
@@ -177,6 +185,8 @@ impl Worker {
         if run.phase == Phase::Queued {
             run = self.await_dependency(run).await?;
             run = self.await_resources(run).await?;
+            // Before it has a slot: others work while it waits.
+            run = self.hold_folder(run).await?;
             self.enter().await?;
             let mut batch = self.dependency_decision(&self.journal.load().await?);
             batch.push(Event::Started {
@@ -185,6 +195,7 @@ impl Worker {
             });
             run = self.journal.append(batch).await?;
         } else {
+            run = self.hold_folder(run).await?;
             self.enter().await?;
         }
         *self.chunk_began.lock().await = Some(self.core.now());
@@ -264,7 +275,7 @@ impl Worker {
             }))
             .await?;
         self.rest().await;
-        self.begin(self.journal.load().await?).await
+        Box::pin(self.begin(self.journal.load().await?)).await
     }
 
     async fn take_checkpoint(&self, run: Run) -> Result<Run, Halt> {

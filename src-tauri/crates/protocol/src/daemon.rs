@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use domain::RunId;
 use serde::{Deserialize, Serialize};
+
+use crate::moment::Moment;
 
 /// Asks who is there. Answered in every mode.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, specta::Type)]
@@ -35,6 +38,25 @@ pub enum DaemonMode {
     Maintenance,
 }
 
+/// A folder of the user's that one run may change and others wait for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, specta::Type)]
+pub struct LockView {
+    /// The folder, absolute and without links in it.
+    pub scope: String,
+    /// The run that holds it.
+    pub run: RunId,
+    /// That run's title.
+    pub title: String,
+    /// `in-place`: it works there; `apply`: its result is put there.
+    pub purpose: String,
+    /// Since when.
+    pub since: Moment,
+    /// The holder's last sign of life.
+    pub beat: Moment,
+    /// The runs that wait for it, in the order in which they will get it.
+    pub waiting: Vec<RunId>,
+}
+
 /// Asks how it is.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, specta::Type)]
 pub struct StatusRequest {}
@@ -65,6 +87,9 @@ pub struct DaemonStatus {
     pub runs: BTreeMap<String, u32>,
     /// How many reviews are open.
     pub open_reviews: u32,
+    /// Folders of the user's that are held.
+    #[serde(default)]
+    pub locks: Vec<LockView>,
     /// The address browsers may use (`127.0.0.1:7700`), if it listens there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub listen: Option<String>,

@@ -3,7 +3,7 @@
 use domain::{RunId, RunState};
 use serde::{Deserialize, Serialize};
 
-use crate::daemon::DaemonStatus;
+use crate::daemon::{DaemonStatus, LockView};
 use crate::moment::Moment;
 
 /// Asks how everything is that a user can do something about.
@@ -88,6 +88,9 @@ pub struct Health {
     pub backups: Vec<BackupFile>,
     /// Runs that are not over, oldest first.
     pub live: Vec<LiveRun>,
+    /// Folders of the user's that are held, and who waits for them.
+    #[serde(default)]
+    pub locks: Vec<LockView>,
     /// Whether the OS starts the daemon.
     pub service: ServiceState,
     /// Whether keys can be kept in the OS keychain.

@@ -33,8 +33,8 @@ pub use backends::{
 };
 pub use daemon::{
     BackupMade, BackupRequest, DaemonMode, DaemonStatus, DoctorReport, DoctorRequest, Finding,
-    FindingLevel, RestoreRequest, Restored, StatusRequest, StopHow, StopRequest, Stopping,
-    VersionInfo, VersionRequest,
+    FindingLevel, LockView, RestoreRequest, Restored, StatusRequest, StopHow, StopRequest,
+    Stopping, VersionInfo, VersionRequest,
 };
 pub use endpoints::{Request, Tag};
 pub use error::{ApiError, ErrorBody, ErrorCode};

@@ -135,5 +135,20 @@ fn words(status: &DaemonStatus) -> String {
     if status.open_reviews > 0 {
         lines.push(format!("reviews {} open", status.open_reviews));
     }
+    for lock in &status.locks {
+        let does = if lock.purpose == "apply" {
+            "is put into it"
+        } else {
+            "works in it"
+        };
+        let waiting = match lock.waiting.len() {
+            0 => String::new(),
+            n => format!("; {n} waiting"),
+        };
+        lines.push(format!(
+            "locked  {}: '{}' ({}) {does} since {}{waiting}",
+            lock.scope, lock.title, lock.run, lock.since
+        ));
+    }
     lines.join("\n")
 }

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use protocol::{
     ApiError, BackupMade, BackupRequest, DaemonMode, DaemonStatus, DoctorReport, DoctorRequest,
-    ErrorCode, Finding, FindingLevel, PROTOCOL, RestoreRequest, Restored, StatusRequest, StopHow,
-    StopRequest, Stopping, VersionInfo, VersionRequest,
+    ErrorCode, Finding, FindingLevel, LockView, PROTOCOL, RestoreRequest, Restored, StatusRequest,
+    StopHow, StopRequest, Stopping, VersionInfo, VersionRequest,
 };
 
 use store::BackupError;
 
-use crate::api::{Api, Ending};
+use crate::api::{Api, Ending, Working};
 
 pub(crate) async fn version(api: &Api, _request: VersionRequest) -> Result<VersionInfo, ApiError> {
     let store = api.inner.working.as_ref().map(|working| &working.store);
@@ -43,6 +43,7 @@ pub(crate) async fn status(api: &Api, _request: StatusRequest) -> Result<DaemonS
         slots_used: 0,
         runs: BTreeMap::new(),
         open_reviews: 0,
+        locks: Vec::new(),
         listen: api.inner.listens.get().map(ToString::to_string),
         protocol: PROTOCOL,
         cursor: None,
@@ -69,8 +70,29 @@ pub(crate) async fn status(api: &Api, _request: StatusRequest) -> Result<DaemonS
             .await
             .map_err(ApiError::internal)?;
         status.open_reviews = u32::try_from(open).unwrap_or(u32::MAX);
+        status.locks = locks(working).await?;
     }
     Ok(status)
+}
+
+async fn locks(working: &Working) -> Result<Vec<LockView>, ApiError> {
+    let mut views = Vec::new();
+    for engine::Lock { lease, waiting } in
+        working.engine.locks().await.map_err(ApiError::internal)?
+    {
+        let row = working.store.run_row(lease.run).await;
+        let title = row.map_err(ApiError::internal)?.map(|row| row.title);
+        views.push(LockView {
+            scope: lease.scope,
+            run: lease.run,
+            title: title.unwrap_or_default(),
+            purpose: lease.purpose.word().to_owned(),
+            since: lease.taken_at.into(),
+            beat: lease.beat_at.into(),
+            waiting,
+        });
+    }
+    Ok(views)
 }
 
 /// Less than this many bytes free is as good as a full disk: a commit with its log

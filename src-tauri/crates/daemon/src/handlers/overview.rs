@@ -35,8 +35,10 @@ pub(crate) async fn health(api: &Api, _request: HealthRequest) -> Result<Health,
     let service = service_state(api, ServiceWish::Status);
     let (measured, keychain, service) = tokio::join!(measured, keychain, service);
     let (disk, backups, free_bytes) = measured.map_err(ApiError::internal)?;
+    let daemon = super::status(api, StatusRequest {}).await?;
     Ok(Health {
-        daemon: super::status(api, StatusRequest {}).await?,
+        locks: daemon.locks.clone(),
+        daemon,
         disk,
         free_bytes,
         backups,

@@ -157,6 +157,14 @@ fn work() -> Vec<Spec> {
             number(1, DAY_S, "s"),
             json!(base.verify_timeout_ms / 1000),
         ),
+        spec(
+            WORK,
+            "lock_stale_after_s",
+            "Stale locks",
+            "A folder whose holder showed no sign of life for so long goes to the next run that waits for it.",
+            number(1, DAY_S, "s"),
+            json!(base.lock_stale_after_ms / 1000),
+        ),
     ]
 }
 
