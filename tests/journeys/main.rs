@@ -11,6 +11,7 @@ mod daemons;
 mod damage;
 mod failures;
 mod first_run;
+mod going_back;
 mod in_doubt;
 mod limits;
 mod locks;

@@ -142,6 +142,7 @@ const first = (): StepView => ({
   ended_at: ago(1800),
   ops: [],
   truncated: false,
+  undone: false,
   entries: [
     entry(ago(1900), { kind: "queued", reason: "new" }),
     entry(ago(1890), { kind: "started", backend: "claude", model: "claude-sonnet-5" }),
@@ -166,6 +167,7 @@ const stepOf = (step: number): StepView => ({
   entries: entriesOf(step, step === STEPS),
   ops: opsOf(step, step === STEPS),
   truncated: false,
+  undone: false,
 });
 
 export function demoSteps(run: string, from: number, count: number): StepPage {
@@ -192,7 +194,12 @@ export function demoRunView(over: Partial<RunView>): RunView {
         { text: "Add a test", state: "pending" },
       ],
     },
-    checkpoints: [1, 2, 3, 4].map((n) => ({ id: `cp${n}`, step: n * 5, at: ago(1800 - n * 225) })),
+    checkpoints: [1, 2, 3, 4].map((n) => ({
+      id: `cp${n}`,
+      step: n * 5,
+      at: ago(1800 - n * 225),
+      undone: false,
+    })),
     ...over,
   });
 }

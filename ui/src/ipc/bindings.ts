@@ -398,6 +398,8 @@ export type CheckpointView = {
 	step: number,
 	/**  When. */
 	at: Moment,
+	/**  Whether a rollback undid it; going back to it brings it again. */
+	undone: boolean,
 };
 
 /**  One possible answer. */
@@ -418,6 +420,36 @@ export type ChoiceView = {
 	label: string,
 	/**  What happens then. */
 	effect: string,
+};
+
+/**  Asks what going back to a checkpoint would do. Touches nothing. */
+export type ConsequencesRequest = {
+	/**  The run (id or unique prefix). */
+	run: string,
+	/**  The checkpoint (`cp3`). */
+	to: string,
+};
+
+/**  What going back to a checkpoint means. */
+export type ConsequencesView = {
+	/**  The run. */
+	run: RunId,
+	/**  The checkpoint. */
+	checkpoint: string,
+	/**  After which step it was taken. */
+	step: number,
+	/**  Steps that no longer count. */
+	steps_undone: number,
+	/**  Files that change; the first 500. */
+	files: FileChange[],
+	/**  How many files change. */
+	files_changed: number,
+	/**  What happened since and cannot be taken back, oldest first. */
+	not_undone: EffectView[],
+	/**  Titles of the reviews that are withdrawn. */
+	reviews_withdrawn: string[],
+	/**  What else will not be exactly as it was, a line each. */
+	remarks: string[],
 };
 
 /**  What the rows of a cost report stand for. */
@@ -681,6 +713,20 @@ export type Edit = {
 	told: string,
 };
 
+/**  Something that happened and is not taken back. */
+export type EffectView = {
+	/**  The operation. */
+	op: number,
+	/**  Its step. */
+	step: number,
+	/**  The tool. */
+	name: string,
+	/**  One line: the command, the request. */
+	summary: string,
+	/**  When it began. */
+	at: Moment,
+};
+
 /**  The document an error travels in. */
 export type ErrorBody = {
 	/**  The error. */
@@ -898,6 +944,18 @@ export type Figure =
 /**  The model has no known price. Never shown as 0. */
 "unpriced";
 
+/**  A file that going back changes, seen from the checkpoint to now. */
+export type FileChange = {
+	/**  Its path, relative to the top of the workspace. */
+	path: string,
+	/**  `added`, `modified`, `deleted`, `renamed` or `type-changed` since the checkpoint. */
+	change: string,
+	/**  Lines added since; null for a binary file. */
+	added: number | null,
+	/**  Lines removed since; null for a binary file. */
+	removed: number | null,
+};
+
 /**  One thing that was looked at. */
 export type Finding = {
 	/**  How bad it is. */
@@ -955,6 +1013,36 @@ export type Fork = {
 	messages: number,
 	/**  The workspace snapshot it begins with. */
 	snapshot: string,
+};
+
+/**  Makes a new run that goes on from a checkpoint of another. */
+export type ForkRequest = {
+	/**  The run (id or unique prefix). */
+	run: string,
+	/**  The checkpoint (`cp3`). */
+	from: string,
+	/**  Said to the agent before it goes on. */
+	message?: string | null,
+};
+
+/**  Where a fork began. */
+export type ForkView = {
+	/**  The run it was made from. */
+	run: RunId,
+	/**  From which checkpoint. */
+	checkpoint: string,
+};
+
+/**  The fork exists, durably. */
+export type Forked = {
+	/**  The new run. */
+	id: RunId,
+	/**  Its state now. */
+	state: RunState,
+	/**  The run it was made from. */
+	parent: RunId,
+	/**  From which checkpoint. */
+	checkpoint: string,
 };
 
 /**  How everything is. */
@@ -1647,6 +1735,14 @@ export type Restored = {
 	kept: string | null,
 };
 
+/**  Takes a run back to a checkpoint and lets it go on from there. */
+export type ResumeFromRequest = {
+	/**  The run (id or unique prefix). */
+	run: string,
+	/**  The checkpoint (`cp3`). */
+	from: string,
+};
+
 /**  Lets runs go on that are paused, interrupted or failed. */
 export type ResumeRequest = {
 	/**  Which. */
@@ -1855,6 +1951,28 @@ export type ReviewsStatus =
 /**  Every review there ever was, withdrawn ones too. Newest first. */
 "all";
 
+/**  Takes a run at rest back to a checkpoint: conversation and files. It is paused then. */
+export type RollbackRequest = {
+	/**  The run (id or unique prefix). */
+	run: string,
+	/**  The checkpoint (`cp3`). */
+	to: string,
+};
+
+/**  A run that went back. */
+export type RolledBack = {
+	/**  The run. */
+	id: RunId,
+	/**  Its state now. */
+	state: RunState,
+	/**  Where it is now. */
+	checkpoint: string,
+	/**  Rolling back to this checkpoint undoes it. */
+	undo: string,
+	/**  What it meant. */
+	consequences: ConsequencesView,
+};
+
 /**  A run after it was steered. */
 export type RunAck = {
 	/**  The run. */
@@ -2050,6 +2168,8 @@ export type RunView = {
 	fallback: string[],
 	/**  The run it starts after. */
 	after: string | null,
+	/**  Where it began, if it is a fork. */
+	fork: ForkView | null,
 	/**  Higher starts first. */
 	priority: number,
 	/**  Where its files are. */
@@ -2264,6 +2384,8 @@ export type StepView = {
 	at: Moment,
 	/**  When the next one began, or the run was over; absent while it goes on. */
 	ended_at: Moment | null,
+	/**  Whether a rollback undid it. */
+	undone: boolean,
 	/**  What was recorded in it, in the journal's order. */
 	entries: LogEntry[],
 	/**  Its operations, as they are now. */
@@ -2526,6 +2648,10 @@ export interface Endpoints {
   logs: { request: LogsRequest; response: LogPage };
   resume: { request: ResumeRequest; response: RunAcks };
   pause: { request: PauseRequest; response: RunAcks };
+  resume_from: { request: ResumeFromRequest; response: RolledBack };
+  consequences: { request: ConsequencesRequest; response: ConsequencesView };
+  rollback: { request: RollbackRequest; response: RolledBack };
+  fork: { request: ForkRequest; response: Forked };
   cancel: { request: CancelRequest; response: RunAck };
   message: { request: MessageRequest; response: RunAck };
   diff: { request: DiffRequest; response: DiffView };
@@ -2577,6 +2703,10 @@ export const tags: { readonly [name in keyof Endpoints]: { readonly provides: re
   logs: { provides: ["run"], invalidates: [] },
   resume: { provides: [], invalidates: ["run","runs"] },
   pause: { provides: [], invalidates: ["run","runs"] },
+  resume_from: { provides: [], invalidates: ["run","runs","reviews"] },
+  consequences: { provides: ["run"], invalidates: [] },
+  rollback: { provides: [], invalidates: ["run","runs","reviews"] },
+  fork: { provides: [], invalidates: ["runs"] },
   cancel: { provides: [], invalidates: ["run","runs","reviews"] },
   message: { provides: [], invalidates: ["run"] },
   diff: { provides: ["run"], invalidates: [] },

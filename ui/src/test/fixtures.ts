@@ -83,6 +83,7 @@ export function aRunView(over: Partial<RunView> = {}): RunView {
     policy: "balanced",
     fallback: [],
     after: null,
+    fork: null,
     priority: 0,
     workspace: {
       kind: "clone",

@@ -39,11 +39,15 @@ pub(crate) enum Command {
     /// Wait until a run is at rest
     Wait(WaitArgs),
     /// Let paused, interrupted or failed runs go on
-    Resume(SomeRuns),
+    Resume(ResumeArgs),
     /// Stop runs at the next operation until they are resumed
     Pause(SomeRuns),
     /// End a run; its files stay until it is discarded
     Cancel(OneRun),
+    /// Make a new run that goes on from a checkpoint of this one
+    Fork(ForkArgs),
+    /// Take a run at rest back to a checkpoint: its conversation and its files
+    Rollback(RollbackArgs),
     /// Say something to the agent
     Message(MessageArgs),
     /// Show what a run changed
@@ -170,6 +174,42 @@ pub(crate) struct SomeRuns {
     /// All runs to which it applies
     #[arg(long)]
     pub(crate) all: bool,
+}
+
+/// `resume`
+#[derive(Debug, Args)]
+pub(crate) struct ResumeArgs {
+    #[command(flatten)]
+    pub(crate) runs: SomeRuns,
+    /// Go back to this checkpoint first (`cp3`; `longhaul show` lists them)
+    #[arg(long, value_name = "CHECKPOINT", conflicts_with = "all")]
+    pub(crate) from: Option<String>,
+}
+
+/// `fork`
+#[derive(Debug, Args)]
+pub(crate) struct ForkArgs {
+    /// The run's id, or the first characters of it
+    pub(crate) run: String,
+    /// The checkpoint to go on from (`cp3`; `longhaul show` lists them)
+    #[arg(long, value_name = "CHECKPOINT")]
+    pub(crate) from: String,
+    /// Say something to the agent before it goes on; - reads it from standard input
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) message: Option<String>,
+}
+
+/// `rollback`
+#[derive(Debug, Args)]
+pub(crate) struct RollbackArgs {
+    /// The run's id, or the first characters of it
+    pub(crate) run: String,
+    /// The checkpoint to go back to (`cp3`; `longhaul show` lists them)
+    #[arg(long, value_name = "CHECKPOINT")]
+    pub(crate) to: String,
+    /// Only say what it would do
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 /// `logs`

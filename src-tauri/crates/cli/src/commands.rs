@@ -5,6 +5,7 @@ mod cost;
 mod daemon;
 mod health;
 mod input;
+mod lineage;
 mod reviews;
 mod run;
 mod runs;
@@ -69,6 +70,8 @@ async fn call(context: &Context, command: Command) -> Result<u8, Failure> {
         Command::Resume(args) => steer::resume(context, args).await,
         Command::Pause(args) => steer::pause(context, args).await,
         Command::Cancel(args) => steer::cancel(context, args).await,
+        Command::Fork(args) => lineage::fork(context, args).await,
+        Command::Rollback(args) => lineage::rollback(context, args).await,
         Command::Message(args) => steer::message(context, args).await,
         Command::Diff(args) => steer::diff(context, args).await,
         Command::Apply(args) => steer::apply(context, args).await,

@@ -5,6 +5,7 @@ mod backends;
 mod figures;
 mod health;
 mod keys;
+mod lineage;
 mod listing;
 mod notices;
 mod overview;
@@ -21,6 +22,7 @@ pub(crate) use backends::{backend_add, backend_list, backend_remove, backend_tes
 pub(crate) use figures::{cost, limits};
 pub(crate) use health::{backup, doctor, restore, status, stop, version};
 pub(crate) use keys::{backend_change, backend_key};
+pub(crate) use lineage::{consequences, fork, resume_from, rollback};
 pub(crate) use listing::runs;
 pub(crate) use notices::{notice_act, notices};
 pub(crate) use overview::{health, log_lines, service};

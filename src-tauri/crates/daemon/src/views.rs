@@ -2,8 +2,8 @@
 
 use domain::{BlobRef, Budget, OpId, Phase, PlanState, Run, RunState};
 use protocol::{
-    ApiError, BudgetView, CheckpointView, OpView, OpsWanted, PlanItemView, Progress, Recovery,
-    RunSummary, RunView, Usage, WorkspaceView,
+    ApiError, BudgetView, CheckpointView, ForkView, OpView, OpsWanted, PlanItemView, Progress,
+    Recovery, RunSummary, RunView, Usage, WorkspaceView,
 };
 use store::{OpRow, RunRow, Store};
 
@@ -56,6 +56,10 @@ pub(crate) async fn run_view(
         policy: run.task.policy.to_string(),
         fallback: run.task.fallback.clone(),
         after: run.task.after.map(|id| id.to_string()),
+        fork: run.task.fork.as_ref().map(|fork| ForkView {
+            run: fork.run,
+            checkpoint: fork.checkpoint.to_string(),
+        }),
         priority: run.task.priority,
         workspace: workspace_view(run),
         progress: progress(run),
@@ -73,6 +77,7 @@ pub(crate) async fn run_view(
                 id: c.id.to_string(),
                 step: c.step,
                 at: c.at.into(),
+                undone: !run.counts(c.seq),
             })
             .collect(),
         reviews: Vec::new(),

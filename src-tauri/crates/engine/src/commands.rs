@@ -34,7 +34,7 @@ pub enum CommandError {
 }
 
 impl CommandError {
-    fn not_now(problem: impl Into<String>, hint: impl Into<String>) -> Self {
+    pub(crate) fn not_now(problem: impl Into<String>, hint: impl Into<String>) -> Self {
         Self::NotNow {
             problem: problem.into(),
             hint: hint.into(),
@@ -86,6 +86,9 @@ impl Engine {
 
     /// Lets a paused, interrupted or failed run go on where it stopped.
     pub async fn resume(&self, run: RunId) -> Result<Run, CommandError> {
+        let now = self.core.load(run).await?;
+        // It went back and was cut off in it: first the files, then anything else.
+        self.core.restore_files(&now).await?;
         let resumed = self.core.change(run, resumption).await?;
         if resumed.phase == Phase::Queued {
             self.core.spawn_worker(run);
@@ -289,7 +292,7 @@ fn cancellation(now: &Run, by: &str) -> Result<Batch, CommandError> {
 impl Core {
     /// Records what `make` says of the run as it is now. Should its worker be faster, it is
     /// asked again: what a command withdraws or ends must be what there is.
-    async fn change(
+    pub(crate) async fn change(
         &self,
         run: RunId,
         make: impl Fn(&Run) -> Result<Batch, CommandError>,
@@ -318,7 +321,7 @@ impl Core {
             .ok_or(CommandError::Unknown(run))
     }
 
-    async fn append(&self, run: RunId, batch: Batch) -> Result<Run, CommandError> {
+    pub(crate) async fn append(&self, run: RunId, batch: Batch) -> Result<Run, CommandError> {
         Ok(self
             .store()
             .append(run, None, batch.events, batch.blobs)
@@ -326,7 +329,10 @@ impl Core {
             .run)
     }
 
-    async fn workspace_of(&self, run: &Run) -> Result<workspace::Workspace, CommandError> {
+    pub(crate) async fn workspace_of(
+        &self,
+        run: &Run,
+    ) -> Result<workspace::Workspace, CommandError> {
         if run.discarded || run.workspace.is_none() {
             let problem = if run.discarded {
                 "its workspace was discarded"
@@ -338,14 +344,8 @@ impl Core {
                 "nothing can be shown or applied",
             ));
         }
-        self.workspaces
-            .prepare(
-                &run.id.to_string(),
-                std::path::Path::new(&run.task.project),
-                run.task.workspace,
-            )
-            .await
-            .map_err(|e| CommandError::Workspace(e.to_string()))
+        let workspace = self.prepare(run).await;
+        workspace.map_err(|e| CommandError::Workspace(e.to_string()))
     }
 
     async fn interrupt_for_shutdown(&self, run: RunId) -> Result<(), CommandError> {
@@ -364,7 +364,7 @@ impl Core {
     }
 
     /// Ends the commands of a run that has no worker.
-    async fn kill_keepers(&self, run: &Run) {
+    pub(crate) async fn kill_keepers(&self, run: &Run) {
         for op in run.open_ops.values().filter(|op| op.keeper.is_some()) {
             let dir = self.keeper_dir(&crate::shell::keeper_dir_name(op));
             if let Ok(keeper::Adoption::Alive(keeper)) = keeper::adopt(&dir).await {

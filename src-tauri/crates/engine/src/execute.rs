@@ -195,12 +195,8 @@ impl Worker {
     /// The run's workspace. Its folder must exist; whether it is whole was seen
     /// when it was prepared.
     pub(crate) async fn open_workspace(&self, run: &Run) -> Result<Workspace, String> {
-        let project = std::path::Path::new(&run.task.project);
-        self.core
-            .workspaces
-            .prepare(&run.id.to_string(), project, run.task.workspace)
-            .await
-            .map_err(|error| error.to_string())
+        let workspace = self.core.prepare(run).await;
+        workspace.map_err(|error| error.to_string())
     }
 
     /// Makes the workspace when the run starts, and says what is in it.

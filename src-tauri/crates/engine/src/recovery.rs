@@ -99,6 +99,16 @@ impl Core {
     ) -> Result<Option<WentOn>, Halt> {
         let journal = self.journal(id);
         let mut run = journal.load().await?;
+        if run.restoring.is_some() {
+            run = match self.restore_files(&run).await {
+                Ok(run) => run,
+                // It is said again, with a way out, when somebody resumes the run.
+                Err(error) => {
+                    tracing::error!(run = %id, %error, "the files of a run that went back are not restored yet");
+                    run
+                }
+            };
+        }
         let working = matches!(run.phase, Phase::Active | Phase::Verifying);
         let begun = run.open_ops.values().any(|op| op.state == OpState::Started);
         if run.phase == Phase::Queued || (run.state() == RunState::Waiting && !begun) {
@@ -288,11 +298,7 @@ impl Core {
             .plan
             .as_deref()
             .and_then(|plan| serde_json::from_str(plan).ok());
-        let project = std::path::Path::new(&run.task.project);
-        let workspace = self
-            .workspaces
-            .prepare(&run.id.to_string(), project, run.task.workspace)
-            .await;
+        let workspace = self.prepare(run).await;
         let world = match (plan, workspace) {
             (Some(plan), Ok(workspace)) => workspace.probe(&plan).await.ok(),
             _ => None,

@@ -141,7 +141,7 @@ impl Worker {
             self.check_stop()?;
             run = self.settle_open_ops(run).await?;
             run = self.take_checkpoint(run).await?;
-            run = self.yield_if_due(run).await?;
+            run = Box::pin(self.yield_if_due(run)).await?;
             // A turn that goes on is watched as it goes; nobody should wait for a person first.
             if !self.agent_is_alive(&run) {
                 run = self.mind_budget(run).await?;

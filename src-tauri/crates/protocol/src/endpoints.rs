@@ -58,6 +58,10 @@ macro_rules! endpoints {
             logs: LogsRequest => LogPage, provides [Run], invalidates [];
             resume: ResumeRequest => RunAcks, provides [], invalidates [Run, Runs];
             pause: PauseRequest => RunAcks, provides [], invalidates [Run, Runs];
+            resume_from: ResumeFromRequest => RolledBack, provides [], invalidates [Run, Runs, Reviews];
+            consequences: ConsequencesRequest => ConsequencesView, provides [Run], invalidates [];
+            rollback: RollbackRequest => RolledBack, provides [], invalidates [Run, Runs, Reviews];
+            fork: ForkRequest => Forked, provides [], invalidates [Runs];
             cancel: CancelRequest => RunAck, provides [], invalidates [Run, Runs, Reviews];
             message: MessageRequest => RunAck, provides [], invalidates [Run];
             diff: DiffRequest => DiffView, provides [Run], invalidates [];

@@ -15,6 +15,7 @@ mod error;
 pub mod events;
 mod figures;
 mod health;
+mod lineage;
 mod moment;
 mod notices;
 mod projects;
@@ -46,6 +47,10 @@ pub use figures::{
 pub use health::{
     BackupFile, DiskUse, Health, HealthRequest, LiveRun, LogLine, LogLines, LogLinesRequest,
     RehearsalRequest, RehearsalStarted, ServiceRequest, ServiceState, ServiceWish, Working,
+};
+pub use lineage::{
+    ConsequencesRequest, ConsequencesView, EffectView, FileChange, ForkRequest, ForkView, Forked,
+    ResumeFromRequest, RollbackRequest, RolledBack,
 };
 pub use moment::Moment;
 pub use notices::{

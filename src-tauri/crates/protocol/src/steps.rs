@@ -51,6 +51,8 @@ pub struct StepView {
     pub at: Moment,
     /// When the next one began, or the run was over; absent while it goes on.
     pub ended_at: Option<Moment>,
+    /// Whether a rollback undid it.
+    pub undone: bool,
     /// What was recorded in it, in the journal's order.
     pub entries: Vec<LogEntry>,
     /// Its operations, as they are now.

@@ -7,6 +7,7 @@ use domain::{
 use serde::{Deserialize, Serialize};
 
 use crate::figures::Usage;
+use crate::lineage::ForkView;
 use crate::moment::Moment;
 use crate::reviews::ReviewView;
 
@@ -116,6 +117,8 @@ pub struct CheckpointView {
     pub step: u32,
     /// When.
     pub at: Moment,
+    /// Whether a rollback undid it; going back to it brings it again.
+    pub undone: bool,
 }
 
 /// What is known about a run's interruption.
@@ -168,6 +171,8 @@ pub struct RunView {
     pub fallback: Vec<String>,
     /// The run it starts after.
     pub after: Option<String>,
+    /// Where it began, if it is a fork.
+    pub fork: Option<ForkView>,
     /// Higher starts first.
     pub priority: i32,
     /// Where its files are.

@@ -77,6 +77,7 @@ function aStep(step: number, over: Partial<StepView> = {}): StepView {
           ]),
     ops: step === 0 ? [] : [model, tool],
     truncated: false,
+    undone: false,
     ...over,
   };
 }

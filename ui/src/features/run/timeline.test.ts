@@ -11,7 +11,16 @@ function step(events: (Event | [Event, string])[], over: Partial<StepView> = {})
     const [what, text] = Array.isArray(event) ? event : [event, undefined];
     return { seq: i + 1, at: at(i), event: what, ...(text === undefined ? {} : { text }) };
   });
-  return { step: 1, at: at(0), ended_at: null, entries, ops: [], truncated: false, ...over };
+  return {
+    step: 1,
+    at: at(0),
+    ended_at: null,
+    entries,
+    ops: [],
+    truncated: false,
+    undone: false,
+    ...over,
+  };
 }
 
 const intended = (op: number, name = "shell", rule = ""): Event => ({

@@ -14,6 +14,7 @@ const step = (over: Partial<StepView>): StepView => ({
   entries: [],
   ops: [],
   truncated: false,
+  undone: false,
   ...over,
 });
 

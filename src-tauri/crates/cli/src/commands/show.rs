@@ -91,6 +91,13 @@ fn words(context: &Context, run: &RunView) -> String {
         ),
     );
     say("branch", run.workspace.branch.clone().unwrap_or_default());
+    if let Some(fork) = &run.fork {
+        say(
+            "forked from",
+            format!("{} at {}", fork.run, fork.checkpoint),
+        );
+    }
+    say("checkpoints", checkpoints(run));
     say(
         "steps",
         format!("{}, {} operations", run.steps, run.ops.len()),
@@ -128,6 +135,21 @@ fn words(context: &Context, run: &RunView) -> String {
     say("result", run.result.clone().unwrap_or_default());
     say("so far", run.partial_result.clone().unwrap_or_default());
     lines.join("\n")
+}
+
+/// The newest points to come back to.
+fn checkpoints(run: &RunView) -> String {
+    const SHOWN: usize = 8;
+    let earlier = run.checkpoints.len().saturating_sub(SHOWN);
+    let words = |c: &protocol::CheckpointView| {
+        let undone = if c.undone { ", undone" } else { "" };
+        format!("{} (step {}{undone})", c.id, c.step)
+    };
+    let shown: Vec<_> = run.checkpoints[earlier..].iter().map(words).collect();
+    match earlier {
+        0 => shown.join(", "),
+        n => format!("{n} earlier, {}", shown.join(", ")),
+    }
 }
 
 fn budget(run: &RunView) -> String {

@@ -6,7 +6,7 @@ use protocol::{
 };
 
 use super::input;
-use crate::args::{ApplyArgs, Into, MessageArgs, OneRun, SomeRuns};
+use crate::args::{ApplyArgs, Into, MessageArgs, OneRun, ResumeArgs, SomeRuns};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::print::{Look, safe};
@@ -15,12 +15,15 @@ fn selector(args: SomeRuns) -> RunSelector {
     args.run.map_or(RunSelector::All, RunSelector::One)
 }
 
-pub(super) async fn resume(context: &Context, args: SomeRuns) -> Result<u8, Failure> {
+pub(super) async fn resume(context: &Context, args: ResumeArgs) -> Result<u8, Failure> {
+    if let (Some(run), Some(from)) = (&args.runs.run, args.from) {
+        return super::lineage::resume_from(context, run.clone(), from).await;
+    }
     let acks = context
         .client()
         .await?
         .resume(ResumeRequest {
-            runs: selector(args),
+            runs: selector(args.runs),
         })
         .await?;
     say_all(context, &acks, "no run waits to be resumed")

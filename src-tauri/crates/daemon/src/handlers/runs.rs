@@ -18,7 +18,7 @@ use crate::{stream, views};
 const PAGE: u32 = 1000;
 
 /// Who is behind a call that names nobody.
-const BY: &str = "user";
+pub(super) const BY: &str = "user";
 
 pub(crate) async fn start_run(api: &Api, request: RunRequest) -> Result<RunStarted, ApiError> {
     let engine = &api.working()?.engine;

@@ -27,6 +27,10 @@ pub(crate) async fn steps(api: &Api, request: StepsRequest) -> Result<StepPage, 
         )
     })?;
     let mut page = page;
+    let now = store.load(run).await.map_err(ApiError::internal)?;
+    let undone = |seq: u64| now.as_ref().is_some_and(|run| !run.counts(seq));
+    let began = |step: &store::StepRow| step.entries.first().map_or(0, |s| s.entry.seq);
+    let undone: Vec<bool> = page.steps.iter().map(|s| undone(began(s))).collect();
     let lengths: Vec<usize> = page.steps.iter().map(|step| step.entries.len()).collect();
     let recorded = page
         .steps
@@ -35,11 +39,12 @@ pub(crate) async fn steps(api: &Api, request: StepsRequest) -> Result<StepPage, 
     let recorded = stream::entries_of(store, recorded.collect()).await;
     let mut recorded = recorded.into_iter();
     let mut steps = Vec::with_capacity(page.steps.len());
-    for (step, length) in page.steps.into_iter().zip(lengths) {
+    for ((step, length), undone) in page.steps.into_iter().zip(lengths).zip(undone) {
         steps.push(StepView {
             step: step.step,
             at: step.at.into(),
             ended_at: step.ended_at.map(Into::into),
+            undone,
             entries: recorded.by_ref().take(length).collect(),
             ops: step.ops.iter().map(views::op_view).collect(),
             truncated: step.truncated,
