@@ -172,6 +172,7 @@ impl Engine {
                 branch: &name,
                 message: &format!("{}\n\nMade by Longhaul run {id}.", now.task.title),
                 at: checkpoint.at.0 / 1000,
+                paths: &[],
             })
             .await
             .map_err(|e| CommandError::Workspace(e.to_string()))?;

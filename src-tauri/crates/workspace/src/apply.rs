@@ -1,54 +1,156 @@
-//! Landing a run's work in the user's repository, as a branch.
-//!
-//! The commit is built in the run's store, packed, unpacked into the user's
-//! object store, and one ref is created. HEAD, index, files, hooks and remotes
-//! of the user are not touched.
+//! Putting a run's work into the files of the user's project: uncommitted, or
+//! with a commit on the branch they are on. A new branch: `landing`.
 
-use std::collections::HashSet;
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
+use domain::ApplyInto;
 use serde::{Deserialize, Serialize};
 
-use crate::git::{Call, Git, GitError, first_line, zero_separated};
-use crate::repository::verified;
-use crate::snapshot::{SnapshotError, dated};
+use crate::blocking::blocking;
+use crate::carry::{Carry, Stop};
+use crate::carry_plan::{Phase, Plan, staging};
+use crate::git::{Git, GitError};
+use crate::merging::ConflictKind;
+use crate::prepare::Workspaces;
+use crate::snapshot::SnapshotError;
+use crate::user_commit::Reached;
 use crate::workspace::Workspace;
 
-/// What to land, and how it is called.
+/// How often it is planned anew when the user's files change meanwhile.
+const TRIES: usize = 5;
+
+/// What to put into the user's project, and how.
 #[derive(Debug, Clone, Copy)]
-pub struct ApplyBranch<'a> {
-    /// The snapshot whose changes since the start of the run are landed.
+pub struct Apply<'a> {
+    /// Which apply this is. Asked again with the same key after a crash, it goes
+    /// on, and what was done is told again.
+    pub key: &'a str,
+    /// [`ApplyInto::Commit`] or [`ApplyInto::Changes`].
+    pub into: ApplyInto,
+    /// The snapshot whose changes since the start of the run are applied.
     pub snapshot: &'a str,
-    /// The name of the new branch, without `refs/heads/`.
-    pub branch: &'a str,
+    /// Only these files and folders, relative to the project; all when empty.
+    pub paths: &'a [PathBuf],
     /// The commit message.
     pub message: &'a str,
     /// The commit's date, seconds since 1970.
     pub at: i64,
+    /// What a person said of the conflicts.
+    pub resolution: Option<&'a Resolution>,
 }
 
-/// A branch that has the run's work.
+/// How exactly these conflicts are to be settled.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Applied {
-    /// Its name.
-    pub branch: String,
-    /// The commit it is at.
-    pub commit: String,
-    /// Changed paths inside submodules, which a branch cannot carry.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub left_out: Vec<PathBuf>,
+pub struct Resolution {
+    /// [`Conflicts::digest`]. Should the conflicts be others by now, they come back.
+    pub digest: String,
+    /// Whose side is taken.
+    pub side: TakenSide,
 }
 
-/// Why there is no branch.
+/// Whose version of the paths in conflict is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TakenSide {
+    /// The run's; the user's are kept as copies.
+    Theirs,
+    /// The user's: these paths stay as they are.
+    Mine,
+}
+
+/// What became of an apply.
+#[derive(Debug, Clone)]
+pub enum ApplyOutcome {
+    /// It is done.
+    Done(AppliedWork),
+    /// Nothing was touched: a person has to decide first.
+    Conflicts(Conflicts),
+}
+
+/// What was put into the project.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AppliedWork {
+    /// The branch, or the folder whose files changed.
+    pub target: String,
+    /// The commit, where one was made.
+    pub commit: Option<String>,
+    /// Each path of the run's work.
+    pub paths: Vec<AppliedPath>,
+    /// Where the files are as they were before, if any was replaced or removed.
+    pub kept: Option<Kept>,
+}
+
+/// The user's files as they were before an apply.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// The git store.
+    pub store: PathBuf,
+    /// The commit in it: with the files that were replaced or removed.
+    pub commit: String,
+}
+
+/// What became of one path.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AppliedPath {
+    /// Relative to the top of the project's repository (or the project).
+    pub path: String,
+    /// What.
+    pub what: PathOutcome,
+}
+
+/// What became of one path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PathOutcome {
+    /// It is as the run made it.
+    Written,
+    /// It is gone, as in the run.
+    Deleted,
+    /// It has the run's changes and the user's.
+    Merged,
+    /// The user had the same already.
+    Same,
+    /// It is as the run made it; the user's version is kept aside.
+    ReplacedYours,
+    /// It is as the user has it.
+    KeptYours,
+    /// It is inside a submodule, which is not the project's to change.
+    LeftOut,
+}
+
+/// The paths a person has to decide on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Conflicts {
+    /// Names exactly these paths with exactly these contents on all sides.
+    pub digest: String,
+    /// At least one.
+    pub paths: Vec<Conflict>,
+    /// Whether the run's side can be taken: not where a folder is in the way.
+    pub replaceable: bool,
+    /// How many other paths can be applied as they are.
+    pub clean: usize,
+}
+
+/// One path in conflict.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Conflict {
+    /// Relative to the top of the project's repository (or the project).
+    pub path: String,
+    /// Why.
+    pub kind: ConflictKind,
+    /// Both sides and what they began with, for text; cut when long.
+    pub sketch: String,
+}
+
+/// Why nothing was applied.
 #[derive(Debug, thiserror::Error)]
 pub enum ApplyError {
     /// There is no commit to build on: a copy, or a project without git.
-    #[error(
-        "a branch needs a git project and a clone of it; this run works on a {0} without history"
-    )]
+    #[error("this needs a git project and a clone of it; this run works on a {0} without history")]
     NotGit(crate::marker::Mode),
+    /// The run worked in the project itself.
+    #[error("the run worked in the project itself; there is nothing to apply")]
+    InPlace,
     /// The name cannot be that of a branch.
     #[error("\"{0}\" cannot be the name of a branch")]
     BadName(String),
@@ -71,6 +173,42 @@ pub enum ApplyError {
         /// The commit.
         commit: String,
     },
+    /// The user's folder is gone.
+    #[error("{} is not there any more, or is no folder", .0.display())]
+    NoProject(PathBuf),
+    /// Nothing the run changed is called or in that.
+    #[error("the run changed nothing at {0}")]
+    UnknownPath(String),
+    /// A path that Longhaul does not write.
+    #[error("{path} {reason}; leave it out with --path, or apply as a branch")]
+    Unsupported {
+        /// The path.
+        path: String,
+        /// Why not.
+        reason: String,
+    },
+    /// Something of the user's is in the middle of something.
+    #[error("{0}")]
+    NotNow(String),
+    /// The user's files kept changing while it was tried.
+    #[error("the project changed while the run's work was being applied, nothing was applied: {0}")]
+    Moved(String),
+    /// The system refused; the user's files are as they were.
+    #[error("{path}: {source}; nothing was applied")]
+    System {
+        /// The path.
+        path: String,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// It is half done and can neither go on nor back now. Resume it later.
+    #[error("{path}: {source}; the apply is half done and will be finished when that is mended")]
+    Stuck {
+        /// The path.
+        path: String,
+        /// The cause.
+        source: std::io::Error,
+    },
     /// A snapshot or git failed.
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
@@ -82,245 +220,224 @@ impl From<GitError> for ApplyError {
     }
 }
 
-impl Workspace {
-    /// Creates a branch in the user's repository: one commit on top of the
-    /// commit the run started from, with what changed from the start of the run
-    /// to the snapshot. Line ends and encodings are stored as the repository's
-    /// `.gitattributes` ask. Done again with the same snapshot, it is the same
-    /// branch.
-    pub async fn apply_branch(&self, what: ApplyBranch<'_>) -> Result<Applied, ApplyError> {
-        let marker = &self.inner().marker;
-        let base = marker
-            .base_commit
-            .clone()
-            .ok_or(ApplyError::NotGit(marker.mode))?;
-        let top = self.users_top(&base).await?;
-        let landing = Landing {
-            workspace: self,
-            git: &self.inner().git,
-            what,
-            base,
-            top,
-        };
-        landing.check_name().await?;
-        let scratch = tempfile::Builder::new()
-            .prefix("apply-")
-            .tempdir_in(&self.inner().run_dir)
-            .map_err(|e| SnapshotError::io(&self.inner().run_dir, e))?;
-        let (tree, left_out) = landing.tree(scratch.path()).await?;
-        let commit = match landing.existing(&tree).await? {
-            Some(commit) => commit,
-            None => landing.land(scratch.path(), &tree).await?,
-        };
-        Ok(Applied {
-            branch: what.branch.to_owned(),
-            commit,
-            left_out,
-        })
+impl ApplyError {
+    pub(crate) fn io(path: &Path, source: std::io::Error) -> ApplyError {
+        SnapshotError::io(path, source).into()
     }
+
+    fn stopped(stop: Stop) -> ApplyError {
+        match stop {
+            Stop::Changed(path) => ApplyError::Moved(shown(&path)),
+            Stop::Io(path, source) => ApplyError::System {
+                path: shown(&path),
+                source,
+            },
+        }
+    }
+
+    fn stuck(stop: Stop) -> ApplyError {
+        let (path, source) = match stop {
+            Stop::Changed(path) => (path, std::io::Error::other("it changed meanwhile")),
+            Stop::Io(path, source) => (path, source),
+        };
+        ApplyError::Stuck {
+            path: shown(&path),
+            source,
+        }
+    }
+}
+
+/// A path for people: what is no UTF-8 is shown as replacement characters.
+pub(crate) fn shown(path: &[u8]) -> String {
+    String::from_utf8_lossy(path).into_owned()
 }
 
 impl Workspace {
-    /// The top of the user's work tree, if it still has the commit `base`.
-    /// `index-pack` looks for objects in the wrong place anywhere else (git 2.47).
-    async fn users_top(&self, base: &str) -> Result<PathBuf, ApplyError> {
-        let (git, project) = (&self.inner().git, self.project());
-        let gone = || ApplyError::BaseGone {
-            project: project.to_owned(),
-            commit: base.to_owned(),
-        };
-        if !project.is_dir() {
-            return Err(gone());
+    /// Puts the run's changes into the user's project. Each path ends as it was
+    /// or as it is to be, whatever dies when; what the user changed meanwhile is
+    /// merged or comes back as a conflict, never overwritten unasked.
+    pub async fn apply(&self, what: Apply<'_>) -> Result<ApplyOutcome, ApplyError> {
+        let inner = self.inner();
+        if inner.marker.mode == crate::Mode::InPlace {
+            return Err(ApplyError::InPlace);
         }
-        let answer = git
-            .ask(Call::new(project, "rev-parse").arg("--show-toplevel"))
-            .await?;
-        if answer.code != 0 {
-            return Err(gone());
-        }
-        let top = PathBuf::from(first_line(&answer.stdout));
-        let commit = verified(git, &top, &format!("{base}^{{commit}}")).await?;
-        commit.map(|_| top).ok_or_else(gone)
-    }
-}
-
-struct Landing<'a> {
-    workspace: &'a Workspace,
-    git: &'a Git,
-    what: ApplyBranch<'a>,
-    base: String,
-    top: PathBuf,
-}
-
-impl Landing<'_> {
-    fn full_name(&self) -> String {
-        format!("refs/heads/{}", self.what.branch)
-    }
-
-    async fn check_name(&self) -> Result<(), ApplyError> {
-        let call = Call::new(&self.workspace.inner().run_dir, "check-ref-format");
-        let answer = self.git.ask(call.arg(self.full_name())).await?;
-        if answer.code != 0 || self.what.branch.starts_with('-') || self.what.branch == "HEAD" {
-            return Err(ApplyError::BadName(self.what.branch.to_owned()));
-        }
-        Ok(())
-    }
-
-    /// The commit the branch is at, if it is what would be landed.
-    async fn existing(&self, tree: &str) -> Result<Option<String>, ApplyError> {
-        let name = format!("{}^{{commit}}", self.full_name());
-        let Some(commit) = verified(self.git, &self.top, &name).await? else {
-            return Ok(None);
-        };
-        let read = |what: String| async move { verified(self.git, &self.top, &what).await };
-        let same_tree = read(format!("{commit}^{{tree}}")).await?.as_deref() == Some(tree);
-        let same_base = read(format!("{commit}^1")).await?.as_ref() == Some(&self.base);
-        let merge = read(format!("{commit}^2")).await?.is_some();
-        if same_tree && same_base && !merge {
-            return Ok(Some(commit));
-        }
-        Err(ApplyError::Occupied(self.what.branch.to_owned()))
-    }
-
-    /// The base commit's tree with the run's changes. Files are written out as
-    /// they are and added with the repository's attributes in force, which the
-    /// snapshots themselves ignore.
-    async fn tree(&self, scratch: &Path) -> Result<(String, Vec<PathBuf>), ApplyError> {
-        let changes = self.changes().await?;
-        let files = scratch.join("files");
-        std::fs::create_dir(&files).map_err(|e| SnapshotError::io(&files, e))?;
-        let store = &self.workspace.inner().store;
-        let raw = |command| {
-            Call::new(&files, command)
-                .env("GIT_DIR", &store.dir)
-                .env("GIT_WORK_TREE", &files)
-                .env("GIT_INDEX_FILE", scratch.join("raw.index"))
-                .long()
-        };
-        self.git
-            .run(raw("read-tree").arg(self.what.snapshot))
-            .await?;
-        let write_out = raw("checkout-index").args(["-f", "-z", "--stdin"]);
-        self.git
-            .run(write_out.input(listed(&changes.there)))
-            .await?;
-
-        let plain = scratch.join("apply.git");
-        let init = Call::new(scratch, "init")
-            .args(["--quiet", "--bare", "--template="])
-            .arg(format!(
-                "--object-format={}",
-                self.workspace.inner().marker.object_format
-            ))
-            .arg(&plain);
-        self.git.run(init).await?;
-        let landing = |command| {
-            Call::new(&files, command)
-                .env("GIT_DIR", &plain)
-                .env("GIT_WORK_TREE", &files)
-                .env("GIT_OBJECT_DIRECTORY", store.dir.join("objects"))
-                .env("GIT_INDEX_FILE", scratch.join("landing.index"))
-                .long()
-        };
-        self.git.run(landing("read-tree").arg(&self.base)).await?;
-        let remove = landing("update-index").args(["--force-remove", "-z", "--stdin"]);
-        self.git.run(remove.input(listed(&changes.gone))).await?;
-        let add = landing("update-index").args(["--add", "--replace", "-z", "--stdin"]);
-        self.git.run(add.input(listed(&changes.there))).await?;
-        let tree = self.git.line(landing("write-tree")).await?;
-        Ok((tree, changes.left_out))
-    }
-
-    async fn changes(&self) -> Result<Changes, ApplyError> {
-        let store = &self.workspace.inner().store;
-        let (from, to) = (
-            store.tree(self.workspace.base_snapshot()).await?,
-            store.tree(self.what.snapshot).await?,
-        );
-        let list = store.call("ls-tree").args(["-r", "-z", &self.base]).long();
-        let list = self.git.run(list).await?;
-        let submodules: HashSet<&[u8]> = zero_separated(&list)
-            .filter(|entry| entry.starts_with(b"160000 "))
-            .filter_map(|entry| entry.splitn(2, |b| *b == b'\t').nth(1))
-            .collect();
-        let diff = store
-            .call("diff-tree")
-            .args(["-r", "-z", "--no-renames", "--name-status"]);
-        let diff = self.git.run(diff.args([&from, &to]).long()).await?;
-        let mut changes = Changes::default();
-        let mut parts = zero_separated(&diff);
-        while let (Some(status), Some(path)) = (parts.next(), parts.next()) {
-            if within(path, &submodules) {
-                changes
-                    .left_out
-                    .push(PathBuf::from(OsStr::from_bytes(path)));
-            } else if status == b"D" {
-                changes.gone.push(path.to_vec());
-            } else {
-                changes.there.push(path.to_vec());
+        let _alone = inner.applies.lock().await;
+        let (git, run_dir) = (&*inner.git, inner.run_dir.as_path());
+        if let Some(plan) = read(run_dir).await? {
+            let again = plan.key == what.key;
+            match ended(git, run_dir, plan).await {
+                Ok(done) if again => return Ok(ApplyOutcome::Done(done)),
+                Ok(_) | Err(ApplyError::Moved(_)) => {}
+                Err(error) => return Err(error),
             }
         }
-        Ok(changes)
-    }
-
-    async fn land(&self, scratch: &Path, tree: &str) -> Result<String, ApplyError> {
-        let store = &self.workspace.inner().store;
-        let date = format!("@{} +0000", self.what.at);
-        let commit = dated(store.call("commit-tree"), &date)
-            .args([tree, "-p", &self.base])
-            .input(self.what.message.as_bytes().to_vec());
-        let commit = self.git.line(commit).await?;
-        let pack = store
-            .call("pack-objects")
-            .args(["--quiet", "--revs"])
-            .arg(scratch.join("landing"))
-            .input(format!("{commit}\n^{}\n", self.base).into_bytes())
-            .long();
-        let name = self.git.line(pack).await?;
-        let path = scratch.join(format!("landing-{name}.pack"));
-        let file = std::fs::File::open(&path).map_err(|e| SnapshotError::io(&path, e))?;
-        let unpack = Call::new(&self.top, "index-pack").args(["--stdin", "--strict"]);
-        self.git.run(unpack.input_file(file).long()).await?;
-        self.create_branch(&commit, tree).await
-    }
-
-    async fn create_branch(&self, commit: &str, tree: &str) -> Result<String, ApplyError> {
-        let never = "0".repeat(commit.len());
-        let create = Call::new(&self.top, "update-ref")
-            .arg("-m")
-            .arg(format!("longhaul: run {}", self.workspace.run()))
-            .args([&self.full_name(), commit, &never]);
-        let answer = self.git.ask(create).await?;
-        if answer.code == 0 {
-            return Ok(commit.to_owned());
+        let mut moved = String::new();
+        for _ in 0..TRIES {
+            let plan = match self.plan(&what).await? {
+                Planned::Ready(plan) => plan,
+                Planned::Conflicts(conflicts) => return Ok(ApplyOutcome::Conflicts(conflicts)),
+            };
+            plan.write(run_dir)
+                .map_err(|e| ApplyError::io(run_dir, e))?;
+            faults::crash_point("workspace.apply_planned");
+            match carry_out(git, run_dir, *plan).await {
+                Err(ApplyError::Moved(what)) => moved = what,
+                done => return done.map(ApplyOutcome::Done),
+            }
         }
-        // Somebody may have created it since it was looked for.
-        let refused = || ApplyError::Refused {
-            branch: self.what.branch.to_owned(),
-            reason: answer.stderr,
-        };
-        self.existing(tree).await?.ok_or_else(refused)
+        Err(ApplyError::Moved(moved))
+    }
+
+    /// Forgets the last apply's result: the caller has recorded it.
+    pub async fn forget_apply(&self) -> Result<(), ApplyError> {
+        let _alone = self.inner().applies.lock().await;
+        let run_dir = self.inner().run_dir.clone();
+        let done = blocking({
+            let run_dir = run_dir.clone();
+            move || match Plan::read(&run_dir)? {
+                Some(plan) if plan.phase != Phase::Done => Ok(()),
+                _ => Plan::remove(&run_dir),
+            }
+        });
+        done.await.map_err(|e| ApplyError::io(&run_dir, e))
     }
 }
 
-#[derive(Default)]
-struct Changes {
-    gone: Vec<Vec<u8>>,
-    there: Vec<Vec<u8>>,
-    left_out: Vec<PathBuf>,
+impl Workspaces {
+    /// The runs whose apply a crash cut off. [`Workspace::apply`] or
+    /// [`Workspaces::resume_apply`] brings it to its end.
+    pub async fn unfinished_applies(&self) -> std::io::Result<Vec<String>> {
+        let root = self.root.clone();
+        blocking(move || {
+            let entries = match std::fs::read_dir(&root) {
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(vec![]),
+                other => other?,
+            };
+            let unfinished = entries.flatten().filter(|entry| {
+                let plan = Plan::read(&entry.path());
+                plan.is_ok_and(|plan| plan.is_some_and(|plan| plan.phase != Phase::Done))
+            });
+            Ok(unfinished
+                .map(|e| e.file_name().to_string_lossy().into_owned())
+                .collect())
+        })
+        .await
+    }
+
+    /// Ends what a crash left of a run's apply: forward where the user's files
+    /// allow it ([`ApplyError::Moved`] where not; then all is as it was).
+    pub async fn resume_apply(&self, run: &str) -> Result<Option<AppliedWork>, ApplyError> {
+        let run_dir = self.root.join(run);
+        match read(&run_dir).await? {
+            Some(plan) => ended(&self.git, &run_dir, plan).await.map(Some),
+            None => Ok(None),
+        }
+    }
 }
 
-fn within(path: &[u8], folders: &HashSet<&[u8]>) -> bool {
-    let slashes = path.iter().enumerate().filter(|(_, b)| **b == b'/');
-    slashes
-        .map(|(at, _)| &path[..at])
-        .chain([path])
-        .any(|part| folders.contains(part))
+/// What is decided for all paths.
+pub(crate) enum Planned {
+    Ready(Box<Plan>),
+    Conflicts(Conflicts),
 }
 
-fn listed(paths: &[Vec<u8>]) -> Vec<u8> {
-    paths
-        .iter()
-        .flat_map(|path| path.iter().copied().chain([0]))
-        .collect()
+async fn read(run_dir: &Path) -> Result<Option<Plan>, ApplyError> {
+    let dir = run_dir.to_owned();
+    let plan = blocking(move || Plan::read(&dir)).await;
+    plan.map_err(|e| ApplyError::io(&run_dir.join("apply.json"), e))
+}
+
+async fn ended(git: &Git, run_dir: &Path, plan: Plan) -> Result<AppliedWork, ApplyError> {
+    match plan.phase {
+        Phase::Done => Ok(plan.done),
+        Phase::Forward => carry_out(git, run_dir, plan).await,
+        Phase::Back => {
+            take_back(run_dir, plan).await?;
+            Err(ApplyError::Moved("it was taken back".to_owned()))
+        }
+    }
+}
+
+/// Brings a durable plan to its end: all done, or all as it was.
+async fn carry_out(git: &Git, run_dir: &Path, plan: Plan) -> Result<AppliedWork, ApplyError> {
+    // With the branch moved there is no way back: a user may have gone on from it.
+    let past = match &plan.commit {
+        Some(commit) => commit.reached(git).await? == Reached::After,
+        None => false,
+    };
+    let mut plan = if past {
+        plan
+    } else {
+        forward(run_dir, plan).await?
+    };
+    if let Some(commit) = &plan.commit
+        && let Err(error) = commit.carry_out(git, &plan.run).await
+    {
+        if past || commit.reached(git).await? == Reached::After {
+            let source = std::io::Error::other(error.to_string());
+            return Err(ApplyError::Stuck {
+                path: "the index".to_owned(),
+                source,
+            });
+        }
+        take_back(run_dir, plan).await?;
+        return Err(error);
+    }
+    let dir = run_dir.to_owned();
+    blocking(move || {
+        if let Ok(carry) = Carry::open(&plan, &dir) {
+            carry.clean();
+        }
+        plan.phase = Phase::Done;
+        if let Err(error) = crate::planning::note(&dir, &plan.noted) {
+            tracing::warn!(%error, "the next apply will not know of this one");
+        }
+        // A full disk here costs only what could be told after a crash.
+        if let Err(error) = plan.write(&dir) {
+            tracing::warn!(%error, "that an apply is done could not be noted");
+        }
+        let _ = crate::removal::remove_tree(&staging(&dir));
+        Ok(plan.done)
+    })
+    .await
+}
+
+async fn forward(run_dir: &Path, plan: Plan) -> Result<Plan, ApplyError> {
+    let dir = run_dir.to_owned();
+    let (plan, done) = blocking(move || {
+        let done = match Carry::open(&plan, &dir) {
+            Ok(carry) => carry.forward(),
+            Err(error) => Err(Stop::Io(
+                plan.root.as_os_str().as_encoded_bytes().to_vec(),
+                error,
+            )),
+        };
+        (plan, done)
+    })
+    .await;
+    let Err(stop) = done else { return Ok(plan) };
+    take_back(run_dir, plan).await?;
+    Err(ApplyError::stopped(stop))
+}
+
+async fn take_back(run_dir: &Path, mut plan: Plan) -> Result<(), ApplyError> {
+    let dir = run_dir.to_owned();
+    blocking(move || {
+        plan.phase = Phase::Back;
+        // Not noted, a crash now would go forward again: as good an end.
+        if let Err(error) = plan.write(&dir) {
+            tracing::warn!(%error, "that an apply is taken back could not be noted");
+        }
+        match Carry::open(&plan, &dir) {
+            Ok(carry) => carry.back().map_err(ApplyError::stuck)?,
+            // Nothing can be taken back in a folder that is not there.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(source) => {
+                let path = plan.root.display().to_string();
+                return Err(ApplyError::Stuck { path, source });
+            }
+        }
+        Plan::remove(&dir).map_err(|e| ApplyError::io(&dir, e))
+    })
+    .await
 }

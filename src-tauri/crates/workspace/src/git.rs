@@ -75,6 +75,7 @@ pub(crate) struct Call {
     command: &'static str,
     args: Vec<OsString>,
     env: Vec<(&'static str, OsString)>,
+    config: Vec<String>,
     input: Input,
     limit: Duration,
 }
@@ -92,6 +93,7 @@ impl Call {
             command,
             args: Vec::new(),
             env: Vec::new(),
+            config: Vec::new(),
             input: Input::Nothing,
             limit: QUICK,
         }
@@ -110,6 +112,12 @@ impl Call {
 
     pub(crate) fn env(mut self, name: &'static str, value: impl AsRef<OsStr>) -> Call {
         self.env.push((name, value.as_ref().to_owned()));
+        self
+    }
+
+    /// Settings (`name=value`) for this call, over those every call gets.
+    pub(crate) fn config(mut self, settings: &[String]) -> Call {
+        self.config.extend_from_slice(settings);
         self
     }
 
@@ -237,6 +245,7 @@ impl Git {
         process
             .envs(QUIET_ENV)
             .args(QUIET_ARGS)
+            .args(call.config.iter().flat_map(|setting| ["-c", setting]))
             .arg(call.command)
             .args(call.args);
         process.envs(call.env);
@@ -355,7 +364,7 @@ pub(crate) fn first_line(bytes: &[u8]) -> String {
 }
 
 /// Splits `-z` output.
-pub(crate) fn zero_separated(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(crate) fn zero_separated(bytes: &[u8]) -> impl Iterator<Item = &[u8]> + Clone {
     bytes.split(|b| *b == 0).filter(|part| !part.is_empty())
 }
 

@@ -20,6 +20,8 @@ pub(crate) struct Inner {
     pub(crate) store: SnapStore,
     /// One write at a time: temporary files have fixed names.
     pub(crate) writes: std::sync::Mutex<()>,
+    /// One apply at a time: it has one journal.
+    pub(crate) applies: tokio::sync::Mutex<()>,
 }
 
 impl Inner {
@@ -42,6 +44,7 @@ impl Inner {
             path,
             store,
             writes: std::sync::Mutex::new(()),
+            applies: tokio::sync::Mutex::new(()),
         }
     }
 }

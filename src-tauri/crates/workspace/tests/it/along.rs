@@ -169,6 +169,7 @@ async fn brought_files_are_in_the_workspace_and_in_nothing_that_leaves_it() {
         branch: "b",
         message: "m",
         at: 0,
+        paths: &[],
     };
     ws.apply_branch(what).await.unwrap();
     let names = git(&place.project, &["ls-tree", "-r", "--name-only", "b"]);

@@ -136,6 +136,7 @@ async fn a_fork_lands_all_changes_since_the_users_commit() {
         branch: "both",
         message: "m",
         at: 0,
+        paths: &[],
     };
     fork.apply_branch(what).await.unwrap();
     let names = git(&place.project, &["diff", "--name-only", "main", "both"]);

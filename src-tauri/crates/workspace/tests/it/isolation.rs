@@ -93,6 +93,7 @@ async fn nothing_the_repository_configures_is_run() {
         branch: "b",
         message: "m",
         at: 0,
+        paths: &[],
     };
     ws.apply_branch(what).await.unwrap();
     assert!(
@@ -143,6 +144,7 @@ async fn what_an_agent_configures_in_its_clone_is_not_run_either() {
         branch: "b",
         message: "m",
         at: 0,
+        paths: &[],
     };
     ws.apply_branch(what).await.unwrap();
     assert!(

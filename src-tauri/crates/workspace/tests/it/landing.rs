@@ -13,6 +13,7 @@ async fn land(ws: &Workspace, snapshot: &str, branch: &str) -> Result<Applied, A
         branch,
         message,
         at: 1_700_000_000,
+        paths: &[],
     })
     .await
 }

@@ -2,6 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
 
 mod along;
+mod apply_crashes;
+mod apply_random;
+mod applying;
+mod committing;
 mod containment;
 mod crashes;
 mod edits;

@@ -17,6 +17,7 @@ async fn land(ws: &Workspace, branch: &str) {
         branch,
         message: "m",
         at: 0,
+        paths: &[],
     };
     ws.apply_branch(what).await.unwrap();
 }

@@ -282,6 +282,7 @@ async fn packed_and_sha256_repositories_are_cloned() {
         branch: "b",
         message: "m",
         at: 0,
+        paths: &[],
     };
     ws.apply_branch(what).await.unwrap();
     assert_eq!(git(&other, &["show", "b:a"]), "2");
@@ -380,6 +381,7 @@ async fn submodules_are_counted_and_their_folders_recorded_as_files() {
         branch: "b",
         message: "m",
         at: 0,
+        paths: &[],
     };
     let applied = ws.apply_branch(what).await.unwrap();
     assert_eq!(applied.left_out, [Path::new("vendor/sub/file")]);

@@ -10,10 +10,10 @@ use crate::support::{Place, files, fingerprint, git};
 
 /// Small and repeatable (splitmix64, Steele et al. 2014); a seed that fails is
 /// in the message.
-struct Dice(u64);
+pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
+    pub(crate) fn roll(&mut self, sides: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -22,7 +22,7 @@ impl Dice {
     }
 
     /// Few names, so that files, folders and links take each other's place.
-    fn path(&mut self) -> PathBuf {
+    pub(crate) fn path(&mut self) -> PathBuf {
         let names = ["a", "b", "src", "Src", "x y", "\u{fc}.txt"];
         let depth = 1 + self.roll(3);
         (0..depth)
@@ -31,7 +31,7 @@ impl Dice {
     }
 }
 
-fn clear(root: &Path, path: &Path) {
+pub(crate) fn clear(root: &Path, path: &Path) {
     let full = root.join(path);
     match fs::symlink_metadata(&full) {
         Ok(meta) if meta.is_dir() => fs::remove_dir_all(full).unwrap(),
@@ -41,7 +41,7 @@ fn clear(root: &Path, path: &Path) {
 }
 
 /// Makes way for `path`: what is no folder above it is removed.
-fn make_way(root: &Path, path: &Path) {
+pub(crate) fn make_way(root: &Path, path: &Path) {
     let mut above: Vec<&Path> = path.ancestors().skip(1).collect();
     above.pop();
     for folder in above.into_iter().rev() {
