@@ -17,6 +17,7 @@ mod limits;
 mod locks;
 mod notifications;
 mod packaging;
+mod preparing;
 mod real_claude;
 mod rehearsal;
 mod reviews;

@@ -1472,7 +1472,9 @@ export type OpKind =
 /**  A tool call. */
 "tool" | 
 /**  The task's verify command. */
-"verify";
+"verify" | 
+/**  The project's setup command, in a new workspace. */
+"setup";
 
 /**  Whether we decide before it happens or are only told. */
 export type OpMode = 

@@ -298,6 +298,8 @@ fn write_pid(options: &Options) -> Result<(), ApiError> {
 fn start_chores(api: &Api, working: &Working) {
     let engine = working.engine.clone();
     tokio::spawn(async move { engine.watch_for_sleep().await });
+    let engine = working.engine.clone();
+    tokio::spawn(async move { engine.keep_tidy().await });
     tokio::spawn(notifier::tell(api.clone()));
     let heard = api.inner.heard.clone();
     tokio::spawn(heard.listen(working.engine.clone(), api.inner.clock.clone()));

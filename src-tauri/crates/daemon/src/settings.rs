@@ -3,11 +3,15 @@
 pub(crate) mod catalog;
 pub(crate) mod live;
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use domain::{Budget, NanoUsd, Preset};
-use engine::OnRestart;
+use engine::{Along, BringPath, OnRestart, Uncommitted};
 use serde::{Deserialize, Serialize};
+
+const GIB: u64 = 1024 * 1024 * 1024;
+const DAY_S: u64 = 24 * 3600;
 
 /// The file's contents; whatever is absent has its default.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -81,8 +85,49 @@ pub struct Config {
     pub max_tool_calls: Option<u64>,
     /// Cap of working time of tasks that name none, in seconds.
     pub max_duration_s: Option<u64>,
+    /// What workspaces may take before those nobody needs are removed early, in GiB.
+    pub workspaces_max_gb: Option<u64>,
+    /// Days for which a workspace nobody needs is kept.
+    pub workspaces_keep_days: Option<u64>,
+    /// What comes into the workspaces of single projects, by folder:
+    /// `[projects."/abs/path"]`.
+    pub projects: BTreeMap<PathBuf, Project>,
     /// Log filter, such as `info` or `longhaul_engine=debug`.
     pub log: Option<String>,
+}
+
+/// What is set for one project.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Project {
+    /// Whether a clone has the user's uncommitted changes: no, by default.
+    pub include_uncommitted: bool,
+    /// Files a run needs that git does not have, such as `.env`, relative to the
+    /// project; `*` and `?` stand for characters of a name.
+    pub bring: Vec<BringPath>,
+    /// A command run once in a new workspace, such as `npm ci`.
+    pub setup: Option<String>,
+    /// Most that is copied into a workspace, in MiB.
+    pub copy_limit_mb: Option<u64>,
+}
+
+impl Project {
+    fn engine(&self) -> engine::ProjectSettings {
+        engine::ProjectSettings {
+            along: Along {
+                uncommitted: match self.include_uncommitted {
+                    true => Uncommitted::ComeAlong,
+                    false => Uncommitted::StayBehind,
+                },
+                bring: self.bring.clone(),
+                copy_limit: self.copy_limit_mb.map(|mb| mb.saturating_mul(1024 * 1024)),
+            },
+            setup: self
+                .setup
+                .clone()
+                .filter(|command| !command.trim().is_empty()),
+        }
+    }
 }
 
 /// What happens to interrupted runs after a restart.
@@ -177,6 +222,19 @@ impl Config {
             auth_recheck_ms: self.auth_recheck_ms.unwrap_or(base.auth_recheck_ms),
             lock_stale_after_ms: ms(self.lock_stale_after_s, base.lock_stale_after_ms),
             policy: self.policy.unwrap_or(base.policy),
+            workspaces_max_bytes: self
+                .workspaces_max_gb
+                .map_or(base.workspaces_max_bytes, |gb| gb.saturating_mul(GIB)),
+            workspaces_keep_ms: ms(
+                self.workspaces_keep_days
+                    .map(|days| days.saturating_mul(DAY_S)),
+                base.workspaces_keep_ms,
+            ),
+            projects: self
+                .projects
+                .iter()
+                .map(|(folder, project)| (folder.clone(), project.engine()))
+                .collect(),
             ..base
         }
     }
@@ -227,6 +285,22 @@ mod tests {
             problem.contains("slot") && problem.contains("config.toml"),
             "{problem}"
         );
+    }
+
+    #[test]
+    fn projects_say_what_comes_into_their_workspaces() {
+        let text = "[projects.\"/abs/path\"]\ninclude_uncommitted = true\nbring = [\".env\"]\n\
+                    setup = \"npm ci\"\ncopy_limit_mb = 2\n";
+        let config: Config = toml::from_str(text).unwrap();
+        let settings = config.engine();
+        let project = &settings.projects[Path::new("/abs/path")];
+        assert_eq!(project.setup.as_deref(), Some("npm ci"));
+        assert_eq!(project.along.uncommitted, Uncommitted::ComeAlong);
+        assert_eq!(project.along.bring[0].as_str(), ".env");
+        assert_eq!(project.along.copy_limit, Some(2 * 1024 * 1024));
+        let outside = "[projects.\"/abs/path\"]\nbring = [\"../x\"]\n";
+        let problem = toml::from_str::<Config>(outside).unwrap_err().to_string();
+        assert!(problem.contains("outside the project"), "{problem}");
     }
 
     #[test]

@@ -17,6 +17,8 @@ word_enum! {
         Tool = "tool",
         /// The task's verify command.
         Verify = "verify",
+        /// The project's setup command, in a new workspace.
+        Setup = "setup",
     }
 }
 

@@ -74,6 +74,10 @@ pub(crate) struct Core {
     /// Set when the daemon leaves: no new worker starts.
     pub(crate) leaving: CancellationToken,
     pub(crate) tasks: TaskTracker,
+    /// What workspaces took when they were last measured.
+    pub(crate) care: Mutex<Option<crate::disk_care::DiskCare>>,
+    /// One look after the disk at a time.
+    pub(crate) tidying: tokio::sync::Mutex<()>,
     /// One credential question at a time.
     pub(crate) asking_auth: tokio::sync::Mutex<()>,
     pub(crate) leases: Leases,
@@ -100,6 +104,8 @@ impl Engine {
             tasks: TaskTracker::new(),
             asking_auth: tokio::sync::Mutex::default(),
             leases: Leases::new(),
+            care: Mutex::default(),
+            tidying: tokio::sync::Mutex::default(),
             workers: Mutex::default(),
             refused: Mutex::default(),
             settings: RwLock::new(Arc::new(parts.settings.clone())),

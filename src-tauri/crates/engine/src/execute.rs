@@ -207,6 +207,11 @@ impl Worker {
         match self.open_workspace(&run).await {
             Ok(workspace) => {
                 faults::crash_point("engine.workspace_made");
+                // Ready only then: until it is, nothing else happens in it.
+                let run = self.set_up(run).await?;
+                if run.phase != domain::Phase::Active {
+                    return Ok(run);
+                }
                 let event = Event::WorkspaceReady {
                     mode: run.task.workspace,
                     path: workspace.path().display().to_string(),

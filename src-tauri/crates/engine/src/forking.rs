@@ -112,8 +112,9 @@ impl Core {
             }
             None => {
                 let project = std::path::Path::new(&run.task.project);
+                let along = self.project_settings(run).along;
                 self.workspaces
-                    .prepare(&id, project, run.task.workspace)
+                    .prepare_with(&id, project, run.task.workspace, along)
                     .await
             }
         }

@@ -86,6 +86,10 @@ pub(crate) fn users_own_command() -> Decision {
     allow("it is the task's verify command")
 }
 
+pub(crate) fn project_setup() -> Decision {
+    allow("it is the project's setup command")
+}
+
 /// What an agent does without asking, by its own rules.
 pub(crate) fn agents_own_rules() -> Decision {
     allow("the agent's own rules: it did not ask")

@@ -2,6 +2,8 @@
 
 use domain::Preset;
 
+use crate::projects::Projects;
+
 /// Whether interrupted runs go on by themselves after a restart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnRestart {
@@ -54,6 +56,13 @@ pub struct Settings {
     pub lock_stale_after_ms: i64,
     /// Policy of tasks that name none.
     pub policy: Preset,
+    /// What all workspaces may take on the disk before those nobody needs are
+    /// removed early, in bytes.
+    pub workspaces_max_bytes: u64,
+    /// How long a workspace nobody needs is kept.
+    pub workspaces_keep_ms: i64,
+    /// What is set for single projects.
+    pub projects: Projects,
 }
 
 impl Default for Settings {
@@ -79,6 +88,9 @@ impl Default for Settings {
             drain_ms: 30_000,
             lock_stale_after_ms: 5 * 60_000,
             policy: Preset::Balanced,
+            workspaces_max_bytes: 50 * 1024 * 1024 * 1024,
+            workspaces_keep_ms: 30 * 24 * 3_600_000,
+            projects: Projects::new(),
         }
     }
 }

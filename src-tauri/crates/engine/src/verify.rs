@@ -12,7 +12,7 @@ use crate::shell::{Waited, keeper_dir_name, keeper_name};
 use crate::worker::{Worker, close_reviews};
 
 /// What came of the verify command.
-enum Verdict {
+pub(crate) enum Verdict {
     Passed,
     Failed(String),
     /// It never came to an end.
@@ -123,7 +123,13 @@ impl Worker {
         }
     }
 
-    async fn run_verify(&self, run: &Run, op: &Op, command: &str) -> Result<Verdict, Halt> {
+    /// Also runs a project's setup command, which is the user's own in the same way.
+    pub(crate) async fn run_verify(
+        &self,
+        run: &Run,
+        op: &Op,
+        command: &str,
+    ) -> Result<Verdict, Halt> {
         let adopted = match op.state {
             OpState::Started => self.adopt_verify(op).await,
             _ => None,
@@ -132,8 +138,8 @@ impl Worker {
             Some(waited) => (keeper_dir_name(op), waited),
             None if op.tries >= BEGUN_AT_MOST => {
                 let words = format!(
-                    "the verify command was begun {} times and never came to an end: each time its keeper was lost",
-                    op.tries
+                    "the {} command was begun {} times and never came to an end: each time its keeper was lost",
+                    op.name, op.tries
                 );
                 self.finish(op, agents::tools::ToolResult::error(words.clone()))
                     .await?;

@@ -203,7 +203,7 @@ impl Worker {
             run = self.preflight(run).await?;
         }
         run = self.prepare_workspace(run).await?;
-        if run.messages == 0 {
+        if run.messages == 0 && run.phase == Phase::Active {
             let event = Event::MessageAdded {
                 origin: MessageOrigin::Prompt,
                 text: run.task.prompt.clone(),

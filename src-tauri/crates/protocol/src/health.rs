@@ -22,6 +22,31 @@ pub struct DiskUse {
     pub bytes: u64,
 }
 
+/// What workspaces take, and what can be done about it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, specta::Type)]
+pub struct WorkspacesUse {
+    /// When it was measured.
+    pub measured_at: Moment,
+    /// Workspaces there are.
+    pub workspaces: u32,
+    /// Bytes of the files runs work on.
+    #[specta(type = u32)]
+    pub work_bytes: u64,
+    /// Bytes of their snapshots, without what the user's repositories have too.
+    #[specta(type = u32)]
+    pub snapshot_bytes: u64,
+    /// What both may take before those nobody needs are removed early.
+    #[specta(type = u32)]
+    pub budget_bytes: u64,
+    /// Bytes that discarding runs that are over would free.
+    #[specta(type = u32)]
+    pub freeable_bytes: u64,
+    /// The runs of which that is so.
+    pub freeable_runs: u32,
+    /// In words.
+    pub words: String,
+}
+
 /// A backup of the store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, specta::Type)]
 pub struct BackupFile {
@@ -81,6 +106,9 @@ pub struct Health {
     pub daemon: DaemonStatus,
     /// What takes space.
     pub disk: Vec<DiskUse>,
+    /// What workspaces take; absent until it was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workspaces: Option<WorkspacesUse>,
     /// Bytes free on the home's disk.
     #[specta(type = u32)]
     pub free_bytes: u64,

@@ -47,6 +47,7 @@ pub use figures::{
 pub use health::{
     BackupFile, DiskUse, Health, HealthRequest, LiveRun, LogLine, LogLines, LogLinesRequest,
     RehearsalRequest, RehearsalStarted, ServiceRequest, ServiceState, ServiceWish, Working,
+    WorkspacesUse,
 };
 pub use lineage::{
     ConsequencesRequest, ConsequencesView, EffectView, FileChange, ForkRequest, ForkView, Forked,

@@ -51,7 +51,7 @@ pub(crate) const EVENTS: &[&str] = &[
     "review_reopened",
 ];
 
-pub(crate) const OP_KINDS: &[&str] = &["model", "tool", "verify"];
+pub(crate) const OP_KINDS: &[&str] = &["model", "tool", "verify", "setup"];
 pub(crate) const OP_CLASSES: &[&str] = &["pure", "reconcilable", "at-most-once"];
 pub(crate) const OP_MODES: &[&str] = &["gated", "observed"];
 pub(crate) const OP_STATES: &[&str] = &[

@@ -39,6 +39,15 @@ fn open_folders(dir: &Path) -> io::Result<()> {
 /// Bytes allocated below `dir`, each inode once. Objects hard-linked with the
 /// user's repository are counted although they take no extra room.
 pub(crate) fn allocated(dir: &Path) -> io::Result<u64> {
+    sum(dir, |_| true)
+}
+
+/// Bytes allocated below `dir` in files that have no name elsewhere.
+pub(crate) fn unshared(dir: &Path) -> io::Result<u64> {
+    sum(dir, |meta| meta.is_dir() || meta.nlink() == 1)
+}
+
+fn sum(dir: &Path, counts: impl Fn(&fs::Metadata) -> bool) -> io::Result<u64> {
     let mut seen = HashSet::new();
     let mut folders = vec![dir.to_owned()];
     let mut bytes = 0;
@@ -55,7 +64,7 @@ pub(crate) fn allocated(dir: &Path) -> io::Result<u64> {
             if meta.is_dir() {
                 folders.push(entry.path());
             }
-            if seen.insert((meta.dev(), meta.ino())) {
+            if counts(&meta) && seen.insert((meta.dev(), meta.ino())) {
                 bytes += meta.blocks() * 512;
             }
         }

@@ -105,6 +105,7 @@ impl SnapStore {
         self.point(REF, &id).await?;
         faults::crash_point("workspace.snapshot_committed");
         *newest = Some((id.clone(), tree.clone()));
+        self.mind_loose_objects().await;
         Ok(Snapshot {
             id,
             tree,

@@ -18,6 +18,7 @@ use crate::bring;
 use crate::copy::unignored;
 use crate::git::{Call, Git, GitError, zero_separated};
 use crate::snapshot::SnapshotError;
+use crate::upkeep::Upkeep;
 
 /// Temporary files of [`crate::Workspace::perform`]; never part of a snapshot.
 pub(crate) const TEMP_PREFIX: &str = ".longhaul-tmp-";
@@ -37,6 +38,7 @@ pub(crate) struct SnapStore {
     /// Id and tree of the newest snapshot, as far as this process knows. Held
     /// through every change of the index.
     pub(crate) newest: tokio::sync::Mutex<Option<(String, String)>>,
+    pub(crate) upkeep: Upkeep,
 }
 
 /// What the index holds after the files were looked at.
@@ -66,6 +68,7 @@ impl SnapStore {
             work_tree,
             scope,
             newest: tokio::sync::Mutex::new(None),
+            upkeep: Upkeep::default(),
         }
     }
 

@@ -8,6 +8,7 @@ use domain::{Run, Timestamp};
 use protocol::{
     ApiError, BackupFile, DiskUse, Health, HealthRequest, LiveRun, LogLine, LogLines,
     LogLinesRequest, ServiceRequest, ServiceState, ServiceWish, StatusRequest, Working as Works,
+    WorkspacesUse,
 };
 use secrets::KeychainError;
 use serde_json::Value;
@@ -40,6 +41,7 @@ pub(crate) async fn health(api: &Api, _request: HealthRequest) -> Result<Health,
         locks: daemon.locks.clone(),
         daemon,
         disk,
+        workspaces: working.engine.disk_care().map(workspaces_use),
         free_bytes,
         backups,
         live: live(api, working).await?,
@@ -50,6 +52,41 @@ pub(crate) async fn health(api: &Api, _request: HealthRequest) -> Result<Health,
         }),
         keychain,
     })
+}
+
+fn workspaces_use(care: engine::DiskCare) -> WorkspacesUse {
+    let taken = care.work_bytes + care.snapshot_bytes;
+    let (gib, budget) = (in_gib(taken), in_gib(care.budget_bytes));
+    let mut words = format!(
+        "{gib} of {budget} GiB are taken by {} workspaces.",
+        care.workspaces
+    );
+    if care.freeable_runs > 0 {
+        words.push_str(&format!(
+            " {} GiB could be freed by discarding {} runs that are over: `longhaul discard RUN`.",
+            in_gib(care.freeable_bytes),
+            care.freeable_runs
+        ));
+    }
+    if taken > care.budget_bytes {
+        words.push_str(" That is too much; what is left is needed or not applied yet.");
+    }
+    WorkspacesUse {
+        measured_at: care.at.into(),
+        workspaces: care.workspaces,
+        work_bytes: care.work_bytes,
+        snapshot_bytes: care.snapshot_bytes,
+        budget_bytes: care.budget_bytes,
+        freeable_bytes: care.freeable_bytes,
+        freeable_runs: care.freeable_runs,
+        words,
+    }
+}
+
+/// Gibibytes with one decimal.
+fn in_gib(bytes: u64) -> String {
+    let tenths = bytes.saturating_mul(10) >> 30;
+    format!("{}.{}", tenths / 10, tenths % 10)
 }
 
 fn disk(home: &Path) -> Vec<DiskUse> {

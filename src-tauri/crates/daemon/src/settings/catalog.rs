@@ -19,6 +19,7 @@ const WORK: &str = "Work";
 const BUDGET: &str = "Budgets of new runs";
 const FAILURES: &str = "Failures and limits";
 const RESTART: &str = "After a restart";
+const DISK: &str = "Disk";
 const NOTICES: &str = "Notifications";
 const DAEMON: &str = "Daemon";
 
@@ -31,6 +32,7 @@ pub(crate) fn all() -> Vec<Spec> {
     specs.extend(budgets());
     specs.extend(failures());
     specs.extend(restart());
+    specs.extend(disk());
     specs.extend(notifications());
     specs.extend(daemon());
     specs
@@ -318,6 +320,29 @@ fn restart() -> Vec<Spec> {
             "Between two runs that go on by themselves.",
             number(0, 60_000, "ms"),
             json!(base.stagger_ms),
+        ),
+    ]
+}
+
+fn disk() -> Vec<Spec> {
+    let base = engine::Settings::default();
+    vec![
+        spec(
+            DISK,
+            "workspaces_max_gb",
+            "Room for workspaces",
+            "Above it, workspaces of cancelled runs and of completed ones whose result is applied are removed \
+             early. Others are never removed by themselves.",
+            number(1, 100_000, "GiB"),
+            json!(base.workspaces_max_bytes / (1024 * 1024 * 1024)),
+        ),
+        spec(
+            DISK,
+            "workspaces_keep_days",
+            "Keep workspaces",
+            "For so long after the end of such a run.",
+            number(1, 3_650, "days"),
+            json!(base.workspaces_keep_ms / 1000 / i64::try_from(DAY_S).unwrap_or(i64::MAX)),
         ),
     ]
 }

@@ -5,10 +5,12 @@
 
 mod agent;
 mod bench;
+mod disk;
 mod edits;
 mod ends;
 mod grace;
 mod limits;
 mod long;
+mod setup;
 mod slice;
 mod steering;

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use workspace::{ChangeStatus, Changed};
 
-use crate::support::{Place, git, write};
+use crate::support::{Place, git, read, write};
 
 #[tokio::test]
 async fn everything_that_happened_is_recorded() {
@@ -225,4 +225,40 @@ async fn a_subfolder_in_place_is_all_that_is_recorded_and_restored() {
         fs::read_to_string(project.join("lib.rs")).unwrap(),
         "fn one() {}\n"
     );
+}
+
+fn loose_objects(store: &std::path::Path) -> usize {
+    std::fs::read_dir(store.join("objects"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.file_name().unwrap().len() == 2)
+        .map(|path| std::fs::read_dir(path).unwrap().count())
+        .sum()
+}
+
+#[tokio::test]
+async fn long_runs_do_not_leave_thousands_of_loose_objects() {
+    let place = Place::repository();
+    let ws = place.clone().await;
+    let store = place.home.join(ws.run()).join("snap.git");
+    let mut made = Vec::new();
+    let mut most = 0;
+    for n in 0..30 {
+        for file in 0..60 {
+            write(ws.path(), &format!("d{file}/f"), &format!("{n} {file}\n"));
+        }
+        made.push(ws.snapshot("step").await.unwrap());
+        most = most.max(loose_objects(&store));
+    }
+    // 122 a step: a blob and a folder for each file, the top, the snapshot.
+    assert!(most > 2_000 && most < 2_000 + 51 * 122, "{most} at most");
+    assert!(loose_objects(&store) < 1_000, "packed in between");
+    assert_eq!(ws.snapshot("nothing").await.unwrap().changed, Changed::No);
+    for n in [0, 14, 29] {
+        ws.restore(&made[n].id).await.unwrap();
+        assert_eq!(read(ws.path(), "d7/f"), format!("{n} 7\n"));
+    }
+    // History the clone borrows is still there.
+    git(ws.path(), &["fsck", "--strict"]);
+    git(&store, &["fsck", "--strict"]);
 }
