@@ -1051,6 +1051,8 @@ export type Health = {
 	daemon: DaemonStatus,
 	/**  What takes space. */
 	disk: DiskUse[],
+	/**  What workspaces take; absent until it was measured. */
+	workspaces?: WorkspacesUse | null,
 	/**  Bytes free on the home's disk. */
 	free_bytes: number,
 	/**  Backups, newest first. */
@@ -2638,6 +2640,26 @@ export type WorkspaceView = {
 	left_out: number,
 	/**  Whether they were deleted by the user's wish. */
 	discarded: boolean,
+};
+
+/**  What workspaces take, and what can be done about it. */
+export type WorkspacesUse = {
+	/**  When it was measured. */
+	measured_at: Moment,
+	/**  Workspaces there are. */
+	workspaces: number,
+	/**  Bytes of the files runs work on. */
+	work_bytes: number,
+	/**  Bytes of their snapshots, without what the user's repositories have too. */
+	snapshot_bytes: number,
+	/**  What both may take before those nobody needs are removed early. */
+	budget_bytes: number,
+	/**  Bytes that discarding runs that are over would free. */
+	freeable_bytes: number,
+	/**  The runs of which that is so. */
+	freeable_runs: number,
+	/**  In words. */
+	words: string,
 };
 
 /** Every call: `POST /v1/<name>` with the request, answered by the response. */
