@@ -339,3 +339,44 @@ async fn a_fork_survives_a_daemon_that_dies_right_after_it() -> Result<()> {
     assert_eq!(there(&files(&run)?), ["one", "two", "three"]);
     Ok(())
 }
+
+#[tokio::test]
+async fn in_place_the_users_own_changes_come_back_with_the_way_back() -> Result<()> {
+    let world = World::new().await?;
+    world.server.script("count", counting());
+    let flags = ["--policy", "hands-off", "--workspace", "in-place"];
+    let id = world.start("count", &flags).await?;
+    world.completed(&id).await?;
+    let project = world.project.path().to_owned();
+    fs::write(project.join("four"), "mine")?;
+    let said = world
+        .json(&["rollback", &id, "--to", "cp1", "--dry-run"])
+        .await?;
+    ensure!(
+        said["remarks"].to_string().contains("your own changes"),
+        "{said:#}"
+    );
+    let went = world.json(&["rollback", &id, "--to", "cp1"]).await?;
+    assert_eq!(there(&project), ["one"]);
+    world
+        .json(&["rollback", &id, "--to", &text(&went, "undo")?])
+        .await?;
+    assert_eq!(there(&project), ["one", "two", "three", "four"]);
+    assert_eq!(fs::read_to_string(project.join("four"))?, "mine");
+    let refused = world.cli(&["fork", &id, "--from", "cp1"]).await?;
+    ensure!(
+        refused.code == 2 && refused.stderr.contains("in the project itself"),
+        "{refused:?}"
+    );
+
+    // While another run works there, nobody takes the files away from under it.
+    let gate = world.server.hold("count", 1);
+    let other = world.start("count", &flags).await?;
+    gate.arrived(SOON).await?;
+    let busy = world.cli(&["rollback", &id, "--to", "cp1"]).await?;
+    ensure!(busy.code == 2 && busy.stderr.contains(&other), "{busy:?}");
+    assert_eq!(there(&project), ["one", "two", "three", "four"]);
+    gate.release();
+    world.completed(&other).await?;
+    Ok(())
+}

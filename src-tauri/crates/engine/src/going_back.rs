@@ -9,12 +9,13 @@ use domain::{
     Checkpoint, CheckpointId, Event, MessageOrigin, OpClass, OpId, OpKind, OpState, Run, RunId,
     RunState, Timestamp, WorkspaceMode,
 };
-use store::AppendError;
+use store::{AppendError, LeasePurpose};
 use workspace::ChangedFile;
 
 use crate::commands::CommandError;
 use crate::core::{Core, Engine};
 use crate::journal::Batch;
+use crate::leases::{Leased, scope_of};
 
 /// Journal entries read in one go.
 const PAGE: u32 = 1000;
@@ -100,6 +101,8 @@ impl Engine {
         // Looked for before anything is stopped: a wrong name must change nothing.
         let checkpoint = core.checkpoint_of(&core.load(run).await?, to).await?;
         let now = core.bring_to_rest(run, by).await?;
+        // Asked for before anything is recorded: one that cannot have it does not go back.
+        drop(core.folder_of(&now).await?);
         let consequences = core.consequences(&now, checkpoint.clone()).await?;
         let now = core.close_open(run).await?;
         let (gone_back, undo) = core.go_back(now, &checkpoint, by).await?;
@@ -321,10 +324,14 @@ impl Core {
     }
 
     /// Makes the files those of the checkpoint the run went back to, if they are not yet.
-    pub(crate) async fn restore_files(&self, run: &Run) -> Result<Run, CommandError> {
+    pub(crate) async fn restore_files(
+        self: &std::sync::Arc<Self>,
+        run: &Run,
+    ) -> Result<Run, CommandError> {
         let Some(snapshot) = run.restoring.clone() else {
             return Ok(run.clone());
         };
+        let _folder = self.folder_of(run).await?;
         let workspace = self.workspace_of(run).await?;
         workspace.restore(&snapshot).await.map_err(|e| {
             CommandError::Workspace(format!("not all files could be restored: {e}"))
@@ -332,6 +339,45 @@ impl Core {
         faults::crash_point("engine.files_restored");
         let event = Event::FilesRestored { snapshot };
         self.append(run.id, Batch::of(event)).await
+    }
+
+    /// The user's folder, where the run works in it: nobody else changes it meanwhile.
+    async fn folder_of(
+        self: &std::sync::Arc<Self>,
+        run: &Run,
+    ) -> Result<Option<Leased>, CommandError> {
+        if run.task.workspace != WorkspaceMode::InPlace {
+            return Ok(None);
+        }
+        let scope = scope_of(std::path::Path::new(&run.task.project)).await;
+        let leased = self
+            .try_lease(&scope, run.id, LeasePurpose::InPlace)
+            .await
+            .map_err(|e| CommandError::Store(e.to_string()))?;
+        match leased {
+            Ok(leased) => Ok(Some(leased)),
+            Err(holder) => Err(CommandError::not_now(
+                format!("the run {} works in {} now", holder.run, holder.scope),
+                "wait until it has ended there, or pause it",
+            )),
+        }
+    }
+
+    /// A run that was cut off while it went back: its files follow now.
+    pub(crate) async fn finish_going_back(
+        self: &std::sync::Arc<Self>,
+        run: RunId,
+    ) -> Result<(), CommandError> {
+        let now = self.load(run).await?;
+        match self.restore_files(&now).await {
+            Err(CommandError::Store(why)) => Err(CommandError::Store(why)),
+            // It is said again, with a way out, when somebody resumes the run.
+            Err(error) => {
+                tracing::error!(%run, %error, "the files of a run that went back are not restored yet");
+                Ok(())
+            }
+            Ok(_) => Ok(()),
+        }
     }
 
     /// Records a batch if the run is still as it was; `None` if it is not.

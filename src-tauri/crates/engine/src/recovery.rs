@@ -55,6 +55,9 @@ impl Engine {
             .map_err(|e| e.to_string())?
         {
             let id = row.id;
+            core.finish_going_back(id)
+                .await
+                .map_err(|e| e.to_string())?;
             let went_on = core
                 .recover_run(id, last_alive, cause)
                 .await
@@ -99,16 +102,6 @@ impl Core {
     ) -> Result<Option<WentOn>, Halt> {
         let journal = self.journal(id);
         let mut run = journal.load().await?;
-        if run.restoring.is_some() {
-            run = match self.restore_files(&run).await {
-                Ok(run) => run,
-                // It is said again, with a way out, when somebody resumes the run.
-                Err(error) => {
-                    tracing::error!(run = %id, %error, "the files of a run that went back are not restored yet");
-                    run
-                }
-            };
-        }
         let working = matches!(run.phase, Phase::Active | Phase::Verifying);
         let begun = run.open_ops.values().any(|op| op.state == OpState::Started);
         if run.phase == Phase::Queued || (run.state() == RunState::Waiting && !begun) {
