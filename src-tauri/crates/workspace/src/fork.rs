@@ -3,6 +3,7 @@
 //! All of it comes from the other run's snapshots. The user's folder is not
 //! read: it may have changed since, or have lost the commit the runs start from.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 
@@ -241,11 +242,22 @@ async fn take_over_store(parent: &Inner, store: &SnapStore) -> Result<(), Prepar
     .await
     .map_err(PrepareError::io(&shown))?;
     take_over_shallow(&parent.store.dir, &store.dir)?;
-    let list = parent
-        .store
-        .call("for-each-ref")
-        .args(["--format=create %(refname) %(objectname)", "refs/kept"]);
-    let refs = store.git.run(list).await?;
+    let list = parent.store.call("for-each-ref").args([
+        "--format=%(objectname) %(refname)",
+        "refs/kept",
+        "refs/heads",
+    ]);
+    let out = store.git.run(list).await?;
+    let refs: BTreeSet<String> = String::from_utf8_lossy(&out)
+        .lines()
+        .filter_map(|line| line.split_once(' '))
+        // Also what came after the snapshot that the fork begins with.
+        .map(|(id, name)| match name {
+            REF => format!("create refs/kept/{id} {id}\n"),
+            name => format!("create {name} {id}\n"),
+        })
+        .collect();
+    let refs = refs.into_iter().collect::<String>().into_bytes();
     let set = store.call("update-ref").arg("--stdin").input(refs);
     store.git.run(set).await?;
     Ok(())

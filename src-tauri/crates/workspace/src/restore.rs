@@ -38,7 +38,9 @@ impl Workspace {
         store
             .point(&format!("refs/kept/{}", safety.id), &safety.id)
             .await?;
+        faults::crash_point("workspace.restore_saved");
         store.put_back(snapshot).await?;
+        faults::crash_point("workspace.restore_put_back");
         let wrong = store.different().await?;
         if !wrong.is_empty() {
             return Err(SnapshotError::NotRestored {

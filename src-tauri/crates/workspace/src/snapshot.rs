@@ -101,7 +101,9 @@ impl SnapStore {
                 skipped: staged.skipped,
             });
         }
+        faults::crash_point("workspace.snapshot_staged");
         let id = self.commit(&tree, staged.head.as_deref(), message).await?;
+        faults::crash_point("workspace.snapshot_made");
         self.point(REF, &id).await?;
         faults::crash_point("workspace.snapshot_committed");
         *newest = Some((id.clone(), tree.clone()));

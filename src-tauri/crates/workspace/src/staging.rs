@@ -228,9 +228,21 @@ impl SnapStore {
         skipped: &mut Vec<PathBuf>,
     ) -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
         let (work_tree, mut there) = (self.work_tree.clone(), noticed.there.clone());
-        let (mut gone, repositories) = (noticed.gone.clone(), noticed.repositories.clone());
+        let (mut gone, mut repositories) = (noticed.gone.clone(), noticed.repositories.clone());
         let store = self.dir.clone();
         let (gone, there, left) = blocking(move || {
+            // A repository where a file was: git says the file is gone, or has
+            // changed its type, and nothing of what is in it.
+            let changed = gone.iter().chain(&there);
+            let swapped: Vec<Vec<u8>> = changed
+                .filter(|path| is_repository(&work_tree, path))
+                .cloned()
+                .collect();
+            there.retain(|path| !swapped.contains(path));
+            for path in swapped {
+                repositories.push([&path[..], b"/"].concat());
+                gone.push(path);
+            }
             for repository in repositories {
                 there.extend(files_of_repository(&work_tree, &repository));
             }
@@ -270,6 +282,12 @@ impl SnapStore {
             tracing::warn!(lock = %lock.display(), "removed the lock of a git that was killed");
         }
     }
+}
+
+fn is_repository(work_tree: &Path, path: &[u8]) -> bool {
+    let full = work_tree.join(OsStr::from_bytes(path));
+    let folder = std::fs::symlink_metadata(&full).is_ok_and(|meta| meta.is_dir());
+    folder && full.join(".git").symlink_metadata().is_ok()
 }
 
 /// Whether `path` is `folder` or below it.

@@ -11,6 +11,7 @@ mod crashes;
 mod edits;
 mod forking;
 mod isolation;
+mod killed;
 mod landing;
 mod odd;
 mod preparing;

@@ -53,7 +53,7 @@ pub(crate) fn make_way(root: &Path, path: &Path) {
     clear(root, path);
 }
 
-fn disturb(root: &Path, dice: &mut Dice) {
+pub(crate) fn disturb(root: &Path, dice: &mut Dice) {
     use std::os::unix::fs::PermissionsExt as _;
     let path = dice.path();
     match dice.roll(6) {

@@ -227,6 +227,29 @@ async fn a_subfolder_in_place_is_all_that_is_recorded_and_restored() {
     );
 }
 
+#[tokio::test]
+async fn a_repository_where_a_file_was_is_recorded_at_once() {
+    let place = Place::repository();
+    let ws = place.clone().await;
+    for (path, committed) in [("README.md", false), ("run.sh", true)] {
+        let inner = ws.path().join(path);
+        fs::remove_file(&inner).unwrap();
+        write(&inner, "inner.txt", "inner\n");
+        git(&inner, &["init", "-q"]);
+        if committed {
+            git(&inner, &["add", "-A"]);
+            git(&inner, &["commit", "-q", "-m", "inner"]);
+        }
+    }
+    let wanted = crate::support::files(ws.path());
+    let made = ws.snapshot("swapped").await.unwrap();
+    assert_eq!(ws.snapshot("again").await.unwrap().id, made.id);
+    ws.restore(ws.base_snapshot()).await.unwrap();
+    assert_eq!(read(ws.path(), "run.sh"), "#!/bin/sh\necho run\n");
+    ws.restore(&made.id).await.unwrap();
+    assert_eq!(crate::support::files(ws.path()), wanted);
+}
+
 fn loose_objects(store: &std::path::Path) -> usize {
     std::fs::read_dir(store.join("objects"))
         .unwrap()
