@@ -1,6 +1,7 @@
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { App } from "./app/App";
+import { readRoomsAhead } from "./app/room";
 import { openTransport, type Transport } from "./ipc/client";
 import "./styles/tokens.css";
 import "./styles/base.css";
@@ -23,3 +24,7 @@ void transport().then((transport) => {
     </StrictMode>,
   );
 });
+
+/** The first room is drawn by then. */
+const FIRST_ROOM_MS = 400;
+setTimeout(() => void readRoomsAhead(), FIRST_ROOM_MS);

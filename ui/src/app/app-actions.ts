@@ -1,3 +1,4 @@
+import { useMemo } from "react";
 import { useAction } from "../actions/registry";
 import type { RunState } from "../ipc/bindings";
 import { plural } from "../lib/numbers";
@@ -54,7 +55,11 @@ const isResting = (state: RunState) => state === "paused" || state === "interrup
 
 function useAllRunActions(): void {
   const { data } = useRuns();
-  const has = (fits: (state: RunState) => boolean) => data?.runs.some((r) => fits(r.state));
+  // Once for each list: this is drawn again with every event, and there may be ten thousand runs.
+  const [pausable, resting] = useMemo(() => {
+    const has = (fits: (state: RunState) => boolean) => data?.runs.some((r) => fits(r.state));
+    return [has(canPause), has(isResting)];
+  }, [data]);
   const pause = useCallMutation("pause", {
     onDone: ({ runs }) =>
       toast({
@@ -70,10 +75,10 @@ function useAllRunActions(): void {
   });
   useAction("app.pause-all", {
     run: () => pause.mutate({ runs: "all" }),
-    enabled: has(canPause) || "No run is going on",
+    enabled: pausable || "No run is going on",
   });
   useAction("app.resume-all", {
     run: () => resume.mutate({ runs: "all" }),
-    enabled: has(isResting) || "No run is paused or interrupted",
+    enabled: resting || "No run is paused or interrupted",
   });
 }

@@ -1,8 +1,10 @@
-import { useVirtualizer } from "@tanstack/react-virtual";
+import { useVirtualizer, type Virtualizer } from "@tanstack/react-virtual";
 import {
   type KeyboardEvent,
+  type MouseEvent,
   type ReactNode,
   type Ref,
+  type RefObject,
   useCallback,
   useEffect,
   useImperativeHandle,
@@ -30,6 +32,8 @@ export interface VirtualListProps<T> {
   onCurrent: (key: string) => void;
   /** Enter, double click or a click on a row. */
   onOpen?: (item: T) => void;
+  /** The pointer came to a row: what opening it will need may be read ahead. */
+  onAim?: (item: T) => void;
   selected?: ReadonlySet<string>;
   /** A click with ctrl, ⌘ or shift puts a row into the selection or takes it out. */
   onToggle?: (key: string) => void;
@@ -61,8 +65,9 @@ export function VirtualList<T>(props: VirtualListProps<T>) {
     count: items.length,
     getScrollElement: () => scroller.current,
     estimateSize,
-    overscan: 8,
+    overscan: 4,
     getItemKey,
+    measureElement,
     // jsdom and hidden windows have no size: a first guess keeps rows in the document.
     initialRect: { width: 800, height: 600 },
   });
@@ -77,9 +82,7 @@ export function VirtualList<T>(props: VirtualListProps<T>) {
     scrollToIndex: (index) => virtual.scrollToIndex(index),
   }));
 
-  useEffect(() => {
-    if (at >= 0) virtual.scrollToIndex(at, { align: "auto" });
-  }, [at, virtual]);
+  useKeepInSight(virtual, scroller, at);
 
   const last = virtual.getVirtualItems().at(-1)?.index ?? 0;
   useEffect(() => {
@@ -119,6 +122,17 @@ export function VirtualList<T>(props: VirtualListProps<T>) {
     act();
   };
 
+  const onPress = (index: number, event: MouseEvent) => {
+    const item = items[index];
+    if (item === undefined) return;
+    props.onCurrent(keyOf(item));
+    if (props.onToggle && (event.ctrlKey || event.metaKey || event.shiftKey)) {
+      props.onToggle(keyOf(item));
+    } else {
+      props.onOpen?.(item);
+    }
+  };
+
   return (
     <div
       ref={scroller}
@@ -139,51 +153,23 @@ export function VirtualList<T>(props: VirtualListProps<T>) {
           const heading = isHeading?.(item) ?? false;
           const isCurrent = !heading && key === current;
           const isSelected = props.selected?.has(key) ?? isCurrent;
-          const place = { transform: `translateY(${row.start}px)` };
-          if (heading) {
-            return (
-              <div
-                key={key}
-                ref={virtual.measureElement}
-                data-index={row.index}
-                className={styles.row}
-                style={place}
-                role="presentation"
-              >
-                {props.render(item, { current: false, selected: false })}
-              </div>
-            );
-          }
           return (
-            // biome-ignore lint/a11y/useFocusableInteractive: the list has the focus, the row is its active descendant
-            // biome-ignore lint/a11y/useKeyWithClickEvents: the list handles the keys
-            <div
+            <Row
               key={key}
-              id={rowId(key)}
-              ref={virtual.measureElement}
-              data-index={row.index}
-              className={cx(
-                styles.row,
-                styles.item,
-                isCurrent && styles.current,
-                isSelected && styles.selected,
-              )}
-              style={place}
-              role="option"
-              aria-selected={isSelected}
-              aria-setsize={items.length}
-              aria-posinset={row.index + 1}
-              onClick={(event) => {
-                props.onCurrent(key);
-                if (props.onToggle && (event.ctrlKey || event.metaKey || event.shiftKey)) {
-                  props.onToggle(key);
-                } else {
-                  props.onOpen?.(item);
-                }
-              }}
+              id={heading ? null : rowId(key)}
+              measure={virtual.measureElement}
+              index={row.index}
+              of={items.length}
+              top={row.start}
+              isCurrent={isCurrent}
+              isSelected={isSelected}
+              onPress={heading ? null : onPress}
+              onAim={props.onAim && (() => props.onAim?.(item))}
             >
-              {props.render(item, { current: isCurrent, selected: isSelected })}
-            </div>
+              {heading
+                ? props.render(item, { current: false, selected: false })
+                : props.render(item, { current: isCurrent, selected: isSelected })}
+            </Row>
           );
         })}
       </div>
@@ -191,4 +177,102 @@ export function VirtualList<T>(props: VirtualListProps<T>) {
   );
 }
 
+/** Rows one comes to for the first time have their true height a frame or two later. */
+const AIM_MS = 300;
+
+/**
+ * Brings the row the keyboard is on into sight. From what is known: the virtualizer's own way asks
+ * the element for its height in every frame until it is there, and has it laid out each time.
+ */
+function useKeepInSight(
+  virtual: Virtualizer<HTMLDivElement, Element>,
+  scroller: RefObject<HTMLDivElement | null>,
+  at: number,
+): void {
+  const aim = useRef({ at: -1, until: 0 });
+  useEffect(() => {
+    aim.current = { at, until: performance.now() + AIM_MS };
+  }, [at]);
+  useEffect(() => {
+    const row = virtual.measurementsCache[aim.current.at];
+    const element = scroller.current;
+    if (!row || !element || performance.now() > aim.current.until) return;
+    const top = virtual.scrollOffset ?? 0;
+    const height = virtual.scrollRect?.height ?? 0;
+    if (row.start < top) element.scrollTop = row.start;
+    else if (row.end > top + height) element.scrollTop = row.end - height;
+  });
+}
+
 const rowId = (key: string) => `row-${key}`;
+
+/**
+ * How high a row is. What was never laid out counts as estimated until the observer says, which it
+ * does in the same frame: asking the element itself would lay the page out in mid-change.
+ */
+function measureElement(
+  element: Element,
+  entry: ResizeObserverEntry | undefined,
+  virtual: Virtualizer<HTMLDivElement, Element>,
+): number {
+  const size = entry?.borderBoxSize[0]?.blockSize;
+  if (size !== undefined) return Math.round(size);
+  const index = virtual.indexFromElement(element);
+  const key = virtual.options.getItemKey(index);
+  return virtual.itemSizeCache.get(key) ?? virtual.options.estimateSize(index);
+}
+
+/** Where a row stands; what it shows is the list's user's. */
+function Row(props: {
+  /** Null for a heading: it is no option. */
+  id: string | null;
+  measure: (element: Element | null) => void;
+  index: number;
+  of: number;
+  top: number;
+  isCurrent: boolean;
+  isSelected: boolean;
+  onPress: ((index: number, event: MouseEvent) => void) | null;
+  onAim: (() => void) | undefined;
+  children: ReactNode;
+}) {
+  const { id, index, onPress } = props;
+  const place = { transform: `translateY(${props.top}px)` };
+  if (id === null) {
+    return (
+      <div
+        ref={props.measure}
+        data-index={index}
+        className={styles.row}
+        style={place}
+        role="presentation"
+      >
+        {props.children}
+      </div>
+    );
+  }
+  return (
+    // biome-ignore lint/a11y/useFocusableInteractive: the list has the focus, the row is its active descendant
+    // biome-ignore lint/a11y/useKeyWithClickEvents: the list handles the keys
+    <div
+      id={id}
+      ref={props.measure}
+      data-index={index}
+      className={cx(
+        styles.row,
+        styles.item,
+        props.isCurrent && styles.current,
+        props.isSelected && styles.selected,
+      )}
+      style={place}
+      role="option"
+      aria-selected={props.isSelected}
+      aria-setsize={props.of}
+      aria-posinset={index + 1}
+      onClick={(event) => onPress?.(index, event)}
+      onPointerEnter={props.onAim}
+    >
+      {props.children}
+    </div>
+  );
+}

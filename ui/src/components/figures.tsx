@@ -1,3 +1,4 @@
+import { useMemo } from "react";
 import { formatUsd } from "../lib/money";
 import { countdown, duration, exact, relative, tickFor } from "../lib/time";
 import { useNow } from "./clock";
@@ -36,9 +37,10 @@ export function Money(props: {
 export function RelativeTime(props: { at: string | null | undefined; never?: string }) {
   const every = props.at && tickFor(props.at, Date.now()) <= 1000 ? 1 : 30;
   const now = useNow(every);
+  const title = useMemo(() => (props.at ? exact(props.at) : ""), [props.at]);
   if (!props.at) return <span className={styles.soft}>{props.never ?? "never"}</span>;
   return (
-    <time className={styles.figure} dateTime={props.at} title={exact(props.at)}>
+    <time className={styles.figure} dateTime={props.at} title={title}>
       {relative(props.at, now)}
     </time>
   );
@@ -56,8 +58,9 @@ export function Duration(props: { ms?: number; from?: string; to?: string | null
 /** `in 4 min 5 s`, ticking. */
 export function Countdown(props: { until: string }) {
   const now = useNow(1);
+  const title = useMemo(() => exact(props.until), [props.until]);
   return (
-    <time className={styles.figure} dateTime={props.until} title={exact(props.until)}>
+    <time className={styles.figure} dateTime={props.until} title={title}>
       {countdown(props.until, now)}
     </time>
   );

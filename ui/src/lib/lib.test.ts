@@ -6,7 +6,7 @@ import { formatUsd, nanoOf, sumUsd, usdOf } from "./money";
 import { baseName, bytes, plural, short } from "./numbers";
 import { hrefOf, pathOf } from "./places";
 import { hasHidden, oneLine, plain } from "./plain";
-import { countdown, duration, relative } from "./time";
+import { countdown, duration, relative, wholeSeconds } from "./time";
 
 describe("money", () => {
   test.each([
@@ -194,4 +194,9 @@ describe("numbers and places", () => {
     expect(pathOf({ room: "run", run: "1" })).toBe("/runs/1/timeline");
     expect(pathOf({ room: "runs", search: { text: "a b" } })).toBe("/runs?text=a+b");
   });
+});
+
+test("less than a second of a budget is not zero milliseconds", () => {
+  expect(wholeSeconds(0)).toBe("under 1 s");
+  expect(wholeSeconds(75)).toBe("1 min 15 s");
 });

@@ -44,6 +44,10 @@ export function exact(at: string | number): string {
   return Number.isNaN(date.getTime()) ? "unknown" : EXACT.format(date);
 }
 
+/** Time as it is counted for a budget, where less than a second is no time at all. */
+export const wholeSeconds = (seconds: number): string =>
+  seconds < 1 ? "under 1 s" : duration(seconds * 1000);
+
 /** `850 ms`, `12 s`, `4 min 5 s`, `2 h 10 min`, `3 d 4 h`. */
 export function duration(ms: number): string {
   if (ms < 0 || !Number.isFinite(ms)) return "0 s";

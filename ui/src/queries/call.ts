@@ -6,10 +6,11 @@ import {
   useQuery,
   useQueryClient,
 } from "@tanstack/react-query";
+import { useCallback } from "react";
 import { tags } from "../ipc/bindings";
 import type { EndpointName, RequestOf, ResponseOf } from "../ipc/client";
 import type { CallError } from "../ipc/errors";
-import { callKey, invalidateTags } from "./invalidate";
+import { callKey, invalidateSoon } from "./invalidate";
 import { useLink } from "./link";
 
 export interface CallOptions {
@@ -60,6 +61,27 @@ export function useCallMutation<N extends EndpointName>(
       options.onError?.(error, request);
     },
     onSuccess: (response, request) => options.onDone?.(response, request),
-    onSettled: () => invalidateTags(client, new Set(tags[name].invalidates)),
+    onSettled: () => invalidateSoon(client, tags[name].invalidates),
   });
+}
+
+/**
+ * A change that whoever makes it follows by itself: nothing is drawn anew because it is under way
+ * or done. What it makes stale follows from the endpoint's tags.
+ */
+export function useSend<N extends EndpointName>(
+  name: N,
+): (request: RequestOf<N>) => Promise<ResponseOf<N>> {
+  const { transport } = useLink();
+  const client = useQueryClient();
+  return useCallback(
+    async (request) => {
+      try {
+        return await transport.call(name, request);
+      } finally {
+        invalidateSoon(client, tags[name].invalidates);
+      }
+    },
+    [transport, client, name],
+  );
 }

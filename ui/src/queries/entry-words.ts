@@ -36,6 +36,15 @@ export function entryLine({ event, text }: LogEntry, length = 200): EntryLine {
     case "op_started":
       return line("tool", `Operation ${event.op} began`);
     case "op_finished":
+      // What costs is a model's answer. One without words is what it calls for.
+      if (event.charge && event.outcome === "ok") {
+        return line(
+          "model",
+          said
+            ? `Answered: ${said}`
+            : about("Answered without words", oneLine(event.summary, length)),
+        );
+      }
       return line(
         event.outcome === "ok" ? "tool" : "trouble",
         about(

@@ -99,33 +99,56 @@ const speedOf = (query: Query): Speed => {
   return name !== null && SLOW.has(name) ? "slow" : "quick";
 };
 
-/** Collects what events make stale, and marks it at most once in `everyMs`. */
+/** What belongs together (a change, its answer, its events) comes within this time. */
+const TOGETHER_MS = 30;
+
+/** Collects what is stale, and marks it at most once in `everyMs`. */
 function collector(client: QueryClient, speed: Speed, everyMs: number) {
-  const perRun = new Map<string, Set<Tag>>();
+  const perRun = new Map<string | null, Set<Tag>>();
   let timer: ReturnType<typeof setTimeout> | null = null;
+  let dueAt = Number.POSITIVE_INFINITY;
   let lastAt = Number.NEGATIVE_INFINITY;
   const isMeant = (query: Query) => speedOf(query) === speed && !isSearch(query);
 
   const flush = () => {
     timer = null;
+    dueAt = Number.POSITIVE_INFINITY;
     lastAt = Date.now();
-    const shared = new Set<Tag>();
+    const shared = new Set<Tag>(perRun.get(null));
+    perRun.delete(null);
     for (const [run, stale] of perRun) {
       for (const tag of stale) if (tag !== "run") shared.add(tag);
-      if (stale.has("run")) invalidateTags(client, new Set<Tag>(["run"]), run, isMeant);
+      // What every run is read anew for needs no word of this one.
+      if (stale.has("run") && !shared.has("run")) {
+        invalidateTags(client, new Set<Tag>(["run"]), run, isMeant);
+      }
     }
     perRun.clear();
     invalidateTags(client, shared, null, isMeant);
   };
 
+  const flushAt = (at: number) => {
+    if (at >= dueAt) return;
+    if (timer) clearTimeout(timer);
+    dueAt = at;
+    timer = setTimeout(flush, Math.max(0, at - Date.now()));
+  };
+
+  const mark = (run: string | null, tags: readonly Tag[]) => {
+    const stale = perRun.get(run) ?? new Set();
+    perRun.set(run, stale);
+    for (const tag of tags) stale.add(tag);
+  };
+
   return {
+    /** What somebody did here is read again soon, however lately something else was. */
+    touch(tags: readonly Tag[]) {
+      mark(null, tags);
+      flushAt(Date.now() + TOGETHER_MS);
+    },
     add(frames: readonly EventFrame[]) {
-      for (const frame of frames) {
-        const stale = perRun.get(frame.run) ?? new Set();
-        perRun.set(frame.run, stale);
-        for (const tag of tagsOf(frame)) stale.add(tag);
-      }
-      timer ??= setTimeout(flush, Math.max(0, lastAt + everyMs - Date.now()));
+      for (const frame of frames) mark(frame.run, tagsOf(frame));
+      flushAt(Math.max(Date.now() + TOGETHER_MS, lastAt + everyMs));
     },
     stop() {
       if (timer) clearTimeout(timer);
@@ -133,18 +156,37 @@ function collector(client: QueryClient, speed: Speed, everyMs: number) {
   };
 }
 
-/** Marks stale what events made so, without asking more often than anybody can read. */
-export function throttledInvalidation(client: QueryClient) {
-  const collectors = [
+type Collectors = readonly ReturnType<typeof collector>[];
+
+const collecting = new WeakMap<QueryClient, Collectors>();
+
+function collectorsOf(client: QueryClient): Collectors {
+  const known = collecting.get(client);
+  if (known) return known;
+  const made = [
     collector(client, "quick", THROTTLE_MS),
     collector(client, "slow", SLOW_THROTTLE_MS),
   ];
+  collecting.set(client, made);
+  return made;
+}
+
+/** Marks stale what a change made so, together with what its events say: it is read once. */
+export function invalidateSoon(client: QueryClient, stale: readonly Tag[]): void {
+  if (stale.length === 0) return;
+  for (const one of collectorsOf(client)) one.touch(stale);
+}
+
+/** Marks stale what events made so, without asking more often than anybody can read. */
+export function throttledInvalidation(client: QueryClient) {
+  const collectors = collectorsOf(client);
   return {
     add: (frames: readonly EventFrame[]) => {
       for (const one of collectors) one.add(frames);
     },
     stop: () => {
       for (const one of collectors) one.stop();
+      collecting.delete(client);
     },
   };
 }

@@ -4,7 +4,9 @@ import type { RunSummary } from "../ipc/bindings";
 import { aFrame, ago, aRun, aStatus } from "../test/fixtures";
 import { renderRoom } from "../test/render";
 import { useCall, useCallMutation } from "./call";
-import { tagsOf } from "./invalidate";
+import { entryLine } from "./entry-words";
+import { gateWords } from "./gate-words";
+import { THROTTLE_MS, tagsOf } from "./invalidate";
 import { mergeRuns, useRuns } from "./runs";
 
 function RunTitles() {
@@ -53,6 +55,25 @@ test("a change marks stale what its tags say, and the list is asked since its cu
   await user.click(screen.getByRole("button", { name: "Pause" }));
   await screen.findByText(/paused/);
   expect(daemon.requests("runs").at(-1)).toEqual({ since: "s.2" });
+});
+
+test("a change and the events it makes are one question", async () => {
+  const run = aRun();
+  const { daemon, user } = renderRoom(<RunTitles />, {
+    script: {
+      runs: ({ since }) => list(since ? [{ ...run, state: "paused" }] : [run], "s.2"),
+      pause: () => {
+        daemon.push(aFrame(run.id, { kind: "paused", by: "user" }));
+        return { runs: [{ id: run.id, state: "paused" }] };
+      },
+    },
+  });
+  await screen.findByText(/running/);
+  await user.click(screen.getByRole("button", { name: "Pause" }));
+  await screen.findByText(/paused/);
+  // Longer than events are held back: a second question would have come.
+  await new Promise((later) => setTimeout(later, 2 * THROTTLE_MS));
+  expect(daemon.requests("runs")).toHaveLength(2);
 });
 
 test("a resync throws the merged list away and reads it whole", async () => {
@@ -116,4 +137,30 @@ test("what was charged makes costs stale, a decision the queue", () => {
   const tokens = { input: 1, output: 1, cache_read: 0, cache_write: 0, cache_write_long: 0 };
   const charge = { model: "m", tokens, figure: "priced" as const };
   expect(tags(aFrame("r", { kind: "charged", charge }))).toContain("cost");
+});
+
+test("an answer without words says what it calls; a tool's end says which it was", () => {
+  const tokens = { input: 1, output: 1, cache_read: 0, cache_write: 0, cache_write_long: 0 };
+  const charge = { model: "m", tokens, figure: "priced" as const };
+  const ended = {
+    kind: "op_finished",
+    op: 1,
+    outcome: "ok",
+    result: "b",
+    summary: "shell",
+  } as const;
+  const entry = { seq: 1, at: ago(1), attempt: 1, text: null };
+  expect(entryLine({ ...entry, event: { ...ended, charge } }).text).toBe(
+    "Answered without words: shell",
+  );
+  expect(entryLine({ ...entry, text: "Done.", event: { ...ended, charge } }).text).toBe(
+    "Answered: Done.",
+  );
+  expect(entryLine({ ...entry, event: ended }).text).toBe("Operation 1: shell");
+});
+
+test("a provider's limit has the same words everywhere", () => {
+  expect(gateWords({ state: "open", cause: null })).toMatchObject({ tone: "good", words: "Open" });
+  expect(gateWords({ state: "probing", cause: "rate_limit" }).moving).toBe(true);
+  expect(gateWords({ state: "paused", cause: "rate_limit" }).words).toMatch(/^Paused .*rate limit/);
 });

@@ -6,7 +6,7 @@ import {
   useInfiniteQuery,
   useQueryClient,
 } from "@tanstack/react-query";
-import { useCallback, useEffect } from "react";
+import { useCallback, useEffect, useState } from "react";
 import type {
   ReviewDetail,
   ReviewList,
@@ -31,28 +31,49 @@ export function useReviews(status: "queue" | "snoozed"): UseQueryResult<ReviewLi
     if (nextAt === null) return;
     // A little later than it says: the daemon's clock decides, not the window's.
     const due = Math.min(Math.max(0, Date.parse(nextAt) - Date.now()) + 150, LONGEST_TIMER_MS);
-    const timer = setTimeout(() => void client.invalidateQueries({ queryKey: ["reviews"] }), due);
+    const look = () =>
+      // Every part of the page that shows the list has such a timer: they ask once.
+      void client.invalidateQueries({ queryKey: ["reviews"] }, { cancelRefetch: false });
+    const timer = setTimeout(look, due);
     return () => clearTimeout(timer);
   }, [nextAt, client]);
   return list;
 }
 
-/** One review with what stands around it. */
+/** What is asked for after a key waits until what is known is drawn. */
+const DRAWN_MS = 50;
+
+/** One review with what stands around it: at once what was read ahead, soon as it is now. */
 export function useReviewDetail(review: string | null): UseQueryResult<ReviewDetail, CallError> {
-  return useCall("review", { review: review ?? "" }, { enabled: review !== null });
+  const [drawn, setDrawn] = useState<string | null>(null);
+  useEffect(() => {
+    const timer = setTimeout(() => setDrawn(review), DRAWN_MS);
+    return () => clearTimeout(timer);
+  }, [review]);
+  return useCall(
+    "review",
+    { review: review ?? "" },
+    { enabled: review !== null && drawn === review },
+  );
 }
 
-/** Reads a review ahead, so that it is there when the one before it is decided. */
-export function useReadAhead(): (review: string) => void {
+/**
+ * Reads a review ahead, so that it is there when the one before it is decided. Returns how to let
+ * it be.
+ */
+export function useReadAhead(): (review: string) => () => void {
   const { transport } = useLink();
   const client = useQueryClient();
   return useCallback(
     (review) => {
       const request = { review };
-      void client.prefetchQuery({
-        queryKey: callKey("review", request),
-        queryFn: ({ signal }) => transport.call("review", request, signal),
-      });
+      const read = () =>
+        client.prefetchQuery({
+          queryKey: callKey("review", request),
+          queryFn: ({ signal }) => transport.call("review", request, signal),
+        });
+      const timer = setTimeout(() => void read(), DRAWN_MS);
+      return () => clearTimeout(timer);
     },
     [client, transport],
   );

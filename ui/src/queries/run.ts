@@ -8,7 +8,16 @@ import {
   useQuery,
   useQueryClient,
 } from "@tanstack/react-query";
-import type { DiffView, LogPage, OpView, RunView, StepPage, StepView } from "../ipc/bindings";
+import { useCallback, useEffect, useRef } from "react";
+import type {
+  DiffView,
+  LogPage,
+  OpView,
+  RunSummary,
+  RunView,
+  StepPage,
+  StepView,
+} from "../ipc/bindings";
 import type { CallError } from "../ipc/errors";
 import { useCall } from "./call";
 import { callKey } from "./invalidate";
@@ -20,8 +29,8 @@ export function useRunView(run: string): UseQueryResult<RunView, CallError> {
   return useCall("show", { run, ops: "none" });
 }
 
-/** Steps are read so many at a time, from round numbers. */
-export const STEPS_PAGE = 32;
+/** Steps are read so many at a time, from round numbers: a screen of them, for the first to come soon. */
+export const STEPS_PAGE = 16;
 
 export const pageOf = (step: number): number => Math.floor(step / STEPS_PAGE);
 
@@ -57,7 +66,9 @@ export function useSteps(run: string, wanted: readonly number[]): Steps {
     { enabled: tail !== undefined },
   );
   const total = highest(known, tailPage.data?.total);
-  const closed = wanted.filter((page) => tail !== undefined && page >= 0 && page < tail);
+  const closed = (wanted.length > 0 ? wanted : firstPages(known)).filter(
+    (page) => tail !== undefined && page >= 0 && page < tail,
+  );
   const pages = useQueries({
     queries: closed.map((page) => {
       const request = { run, from: page * STEPS_PAGE, count: STEPS_PAGE };
@@ -93,6 +104,41 @@ export function useSteps(run: string, wanted: readonly number[]): Steps {
       if (failed) void failed.refetch();
     },
   };
+}
+
+/** What is in sight at first, beside the last page: the one before it, where that is a short one. */
+function firstPages(known: number | undefined): readonly number[] {
+  return known !== undefined && known % STEPS_PAGE < STEPS_PAGE / 2 ? [pageOf(known) - 1] : [];
+}
+
+/** How long the pointer or the cursor rests on a run before it is read ahead. */
+const REST_MS = 80;
+
+/** Reads what a run's room shows first, once one rests on the run in a list. */
+export function useReadRunAhead(): (run: Pick<RunSummary, "id" | "steps">) => void {
+  const { transport } = useLink();
+  const client = useQueryClient();
+  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
+  useEffect(() => () => clearTimeout(timer.current), []);
+  return useCallback(
+    ({ id, steps }) => {
+      const read = () => {
+        const show = { run: id, ops: "none" } as const;
+        const page = { run: id, from: pageOf(steps) * STEPS_PAGE, count: STEPS_PAGE };
+        void client.prefetchQuery({
+          queryKey: callKey("show", show),
+          queryFn: ({ signal }) => transport.call("show", show, signal),
+        });
+        void client.prefetchQuery({
+          queryKey: callKey("steps", page),
+          queryFn: ({ signal }) => transport.call("steps", page, signal),
+        });
+      };
+      clearTimeout(timer.current);
+      timer.current = setTimeout(read, REST_MS);
+    },
+    [client, transport],
+  );
 }
 
 function highest(...numbers: (number | undefined)[]): number | undefined {

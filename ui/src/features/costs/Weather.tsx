@@ -4,7 +4,7 @@ import { Loaded } from "../../components/Loaded";
 import { Section } from "../../components/Page";
 import type { BucketView } from "../../ipc/bindings";
 import { useCall } from "../../queries/call";
-import { causeWords } from "../../queries/run-words";
+import { gateWords } from "../../queries/gate-words";
 import styles from "./CostsRoom.module.css";
 
 /** How the providers' limits are, a line a credential: Health has the figures. */
@@ -34,13 +34,6 @@ export function Weather() {
 }
 
 function GateState({ gate }: { gate: BucketView }) {
-  if (gate.state === "open") return <StatePill tone="good">Open</StatePill>;
-  const why = gate.cause ? ` ${causeWords(gate.cause)}` : "";
-  return gate.state === "probing" ? (
-    <StatePill tone="busy" moving>
-      Trying single calls
-    </StatePill>
-  ) : (
-    <StatePill tone="warn">Waiting{why}</StatePill>
-  );
+  const { words, ...pill } = gateWords(gate);
+  return <StatePill {...pill}>{words}</StatePill>;
 }

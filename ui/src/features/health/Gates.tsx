@@ -5,7 +5,7 @@ import { Section } from "../../components/Page";
 import { Table } from "../../components/Table";
 import type { BucketView } from "../../ipc/bindings";
 import { useCall } from "../../queries/call";
-import { causeWords } from "../../queries/run-words";
+import { gateWords } from "../../queries/gate-words";
 
 /** The limiter: one gate a credential. */
 export function Gates() {
@@ -30,13 +30,10 @@ export function Gates() {
                 {
                   id: "state",
                   title: "State",
-                  cell: (gate) => (
-                    <StatePill tone={gate.state === "open" ? "good" : "warn"}>
-                      {gate.state === "open"
-                        ? "Open"
-                        : `Paused ${gate.cause ? causeWords(gate.cause) : ""}`}
-                    </StatePill>
-                  ),
+                  cell: (gate) => {
+                    const { words, ...pill } = gateWords(gate);
+                    return <StatePill {...pill}>{words}</StatePill>;
+                  },
                 },
                 {
                   id: "until",

@@ -1,10 +1,11 @@
 import { AlarmClock, Check, PencilLine, X } from "lucide-react";
-import { type RefObject, useEffect, useState } from "react";
+import { memo, type RefObject, useEffect, useState } from "react";
 import { ARMING_MS } from "../../actions/arming";
 import { Button } from "../../components/Button";
 import { cx } from "../../components/cx";
 import { Menu } from "../../components/Menu";
-import type { ReviewView } from "../../ipc/bindings";
+import { useSame } from "../../components/steady";
+import type { ChoiceView, ReviewView } from "../../ipc/bindings";
 import { numberedChoices, offers } from "./kinds";
 import { snoozeTimes } from "./queue";
 import styles from "./ReviewPanel.module.css";
@@ -19,24 +20,45 @@ export function useArmed(object: string | null): boolean {
   return armed === object;
 }
 
-/** What can be answered, with its keys and what each does. */
-export function Choices(props: {
-  review: ReviewView;
-  armed: boolean;
-  why: string | undefined;
+interface On {
   /** Around the snooze button, so that its shortcut can open its menu. */
   snoozeRef: RefObject<HTMLSpanElement | null>;
   onChoose: (choice: string) => void;
-  onReject: () => void;
-  onEdit: () => void;
+  onOpen: (form: "reject" | "edit") => void;
   onSnooze: (seconds: number) => void;
-}) {
-  const { review, why } = props;
-  const approve = review.choices.find((c) => c.id === "approve");
-  const reject = review.choices.find((c) => c.id === "reject");
-  const numbered = numberedChoices(review);
+}
+
+/** What can be answered, with its keys and what each does. */
+export function Choices(props: On & { review: ReviewView; why: string | undefined }) {
+  const { review, why, ...on } = props;
+  const armed = useArmed(review.id);
+  // The next item mostly offers the same as the last one: then nothing here is drawn again.
+  const offered = useSame({
+    choices: review.choices,
+    numbered: numberedChoices(review),
+    editable: review.editable && offers(review, "approve"),
+  });
   return (
-    <div className={cx(!props.armed && styles.arming)} data-armed={props.armed}>
+    <div className={cx(!armed && styles.arming)} data-armed={armed}>
+      <Offered offered={offered} why={why} {...on} />
+    </div>
+  );
+}
+
+interface Offer {
+  choices: readonly ChoiceView[];
+  /** Those without a letter of their own. */
+  numbered: readonly ChoiceView[];
+  editable: boolean;
+}
+
+const Offered = memo(function Offered(props: On & { offered: Offer; why: string | undefined }) {
+  const { why } = props;
+  const { choices, numbered, editable } = props.offered;
+  const approve = choices.find((c) => c.id === "approve");
+  const reject = choices.find((c) => c.id === "reject");
+  return (
+    <>
       <div className={styles.choices}>
         {approve && (
           <Button
@@ -50,7 +72,7 @@ export function Choices(props: {
           </Button>
         )}
         {reject && (
-          <Button keys="r" why={why} icon={<X size={16} />} onPress={props.onReject}>
+          <Button keys="r" why={why} icon={<X size={16} />} onPress={() => props.onOpen("reject")}>
             {reject.label}…
           </Button>
         )}
@@ -65,8 +87,13 @@ export function Choices(props: {
             {choice.label}
           </Button>
         ))}
-        {review.editable && offers(review, "approve") && (
-          <Button keys="e" why={why} icon={<PencilLine size={16} />} onPress={props.onEdit}>
+        {editable && (
+          <Button
+            keys="e"
+            why={why}
+            icon={<PencilLine size={16} />}
+            onPress={() => props.onOpen("edit")}
+          >
             Edit…
           </Button>
         )}
@@ -86,15 +113,15 @@ export function Choices(props: {
           />
         </span>
       </div>
-      {review.choices.length > 0 && (
+      {choices.length > 0 && (
         <ul className={styles.effects} aria-label="What the choices do">
-          {review.choices.map((choice) => (
+          {choices.map((choice) => (
             <li key={choice.id}>
               <strong>{choice.label}:</strong> {choice.effect}
             </li>
           ))}
         </ul>
       )}
-    </div>
+    </>
   );
-}
+});

@@ -13,7 +13,6 @@ export function Footer(props: {
   form: FormName | null;
   /** How many items a decision is about. */
   many: number;
-  armed: boolean;
   why: string | undefined;
   snoozeRef: RefObject<HTMLSpanElement | null>;
   onChoose: (choice: string) => void;
@@ -36,12 +35,10 @@ export function Footer(props: {
           )}
           <Choices
             review={review}
-            armed={props.armed}
             why={why}
             snoozeRef={props.snoozeRef}
             onChoose={props.onChoose}
-            onReject={() => props.onOpen("reject")}
-            onEdit={() => props.onOpen("edit")}
+            onOpen={props.onOpen}
             onSnooze={props.onSnooze}
           />
         </>

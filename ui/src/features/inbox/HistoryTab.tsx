@@ -92,13 +92,21 @@ export function HistoryTab() {
         )}
         {history.hasNextPage && (
           <div className={styles.more}>
-            <span className={styles.soft}>{plural(read.length, "decision")} read</span>
+            <span className={styles.soft}>
+              {isFiltering
+                ? `Only the newest ${plural(read.length, "decision")} were looked through`
+                : `${plural(read.length, "decision")} read`}
+            </span>
             <Button
               small
               onPress={() => void history.fetchNextPage()}
               isDisabled={history.isFetchingNextPage}
             >
-              {history.isFetchingNextPage ? "Reading…" : "Read older ones"}
+              {history.isFetchingNextPage
+                ? "Reading…"
+                : isFiltering
+                  ? "Look through older ones"
+                  : "Read older ones"}
             </Button>
           </div>
         )}

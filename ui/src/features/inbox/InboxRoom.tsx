@@ -4,6 +4,7 @@ import { Button } from "../../components/Button";
 import { Loaded } from "../../components/Loaded";
 import { Page } from "../../components/Page";
 import { Tabs } from "../../components/Tabs";
+import type { ReviewList, ReviewView } from "../../ipc/bindings";
 import { useReviews } from "../../queries/reviews";
 import { useSearch } from "../../stores/navigation";
 import { useDecisions } from "./decisions";
@@ -12,7 +13,7 @@ import { InboxEmpty } from "./InboxEmpty";
 import styles from "./InboxRoom.module.css";
 import { setGrouping, useInboxState } from "./inbox-state";
 import { Queue } from "./Queue";
-import { undecided } from "./queue";
+import { type Grouping, undecided } from "./queue";
 
 const TABS = ["queue", "snoozed", "history"] as const;
 type InboxTab = (typeof TABS)[number];
@@ -30,13 +31,19 @@ export function InboxRoom({ review }: { review: string | null }) {
   useAction("inbox.history", () => setTab(tab === "history" ? "queue" : "history"));
   useAction("inbox.group", regroup);
 
-  const queue = useReviews("queue");
-  const held = useDecisions((s) => s.held);
-  const waiting = useMemo(
-    () => undecided(queue.data?.reviews ?? [], new Set(held.keys())),
-    [queue.data, held],
+  // What is decided draws what it changes and not the room: the next item must be there at once.
+  const tabs = useMemo(
+    () => [
+      {
+        id: "queue",
+        label: <WaitingLabel />,
+        content: <Waiting asked={review} grouping={grouping} onTab={setTab} />,
+      },
+      { id: "snoozed", label: <SnoozedLabel />, content: <Snoozed grouping={grouping} /> },
+      { id: "history", label: "History", content: <HistoryTab /> },
+    ],
+    [review, grouping, setTab],
   );
-  const snoozed = queue.data?.snoozed ?? 0;
 
   return (
     <Page
@@ -50,55 +57,60 @@ export function InboxRoom({ review }: { review: string | null }) {
       }
     >
       <div className={styles.tabs}>
-        <Tabs
-          label="Inbox"
-          chosen={tab}
-          onChoose={setTab}
-          tabs={[
-            {
-              id: "queue",
-              label: waiting.length > 0 ? `Waiting (${waiting.length})` : "Waiting",
-              content: (
-                <Loaded query={queue} what="the inbox" lines={8}>
-                  {() => (
-                    <Queue
-                      reviews={waiting}
-                      asked={review}
-                      grouping={grouping}
-                      empty={
-                        <InboxEmpty
-                          snoozed={snoozed}
-                          nextAt={queue.data?.next_at ?? null}
-                          onSnoozed={() => setTab("snoozed")}
-                          onHistory={() => setTab("history")}
-                        />
-                      }
-                    />
-                  )}
-                </Loaded>
-              ),
-            },
-            {
-              id: "snoozed",
-              label: snoozed > 0 ? `Snoozed (${snoozed})` : "Snoozed",
-              content: <Snoozed />,
-            },
-            { id: "history", label: "History", content: <HistoryTab /> },
-          ]}
-        />
+        <Tabs label="Inbox" chosen={tab} onChoose={setTab} tabs={tabs} />
       </div>
     </Page>
   );
 }
 
-function Snoozed() {
-  const list = useReviews("snoozed");
+/** Those of a list that nobody has decided, here or elsewhere. */
+function useUndecided(list: ReviewList | undefined): readonly ReviewView[] {
   const held = useDecisions((s) => s.held);
-  const grouping = useInboxState((s) => s.grouping);
-  const reviews = useMemo(
-    () => undecided(list.data?.reviews ?? [], new Set(held.keys())),
-    [list.data, held],
+  return useMemo(() => undecided(list?.reviews ?? [], new Set(held.keys())), [list, held]);
+}
+
+function WaitingLabel() {
+  const waiting = useUndecided(useReviews("queue").data);
+  return waiting.length > 0 ? `Waiting (${waiting.length})` : "Waiting";
+}
+
+function SnoozedLabel() {
+  const snoozed = useReviews("queue").data?.snoozed ?? 0;
+  return snoozed > 0 ? `Snoozed (${snoozed})` : "Snoozed";
+}
+
+function Waiting(props: {
+  /** The review the address names. */
+  asked: string | null;
+  grouping: Grouping;
+  onTab: (tab: InboxTab) => void;
+}) {
+  const queue = useReviews("queue");
+  const waiting = useUndecided(queue.data);
+  return (
+    <Loaded query={queue} what="the inbox" lines={8}>
+      {(list) => (
+        <Queue
+          reviews={waiting}
+          asked={props.asked}
+          grouping={props.grouping}
+          empty={
+            <InboxEmpty
+              snoozed={list.snoozed ?? 0}
+              nextAt={list.next_at ?? null}
+              onSnoozed={() => props.onTab("snoozed")}
+              onHistory={() => props.onTab("history")}
+            />
+          }
+        />
+      )}
+    </Loaded>
   );
+}
+
+function Snoozed({ grouping }: { grouping: Grouping }) {
+  const list = useReviews("snoozed");
+  const reviews = useUndecided(list.data);
   return (
     <Loaded query={list} what="what is snoozed" lines={6}>
       {() => (

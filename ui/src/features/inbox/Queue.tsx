@@ -2,11 +2,11 @@ import { type ReactNode, useCallback, useEffect, useMemo, useRef, useState } fro
 import { isArmed, useArming } from "../../actions/arming";
 import { SplitPane } from "../../components/SplitPane";
 import { ErrorState, Skeleton } from "../../components/states";
+import { useSteady } from "../../components/steady";
 import type { ReviewView } from "../../ipc/bindings";
 import { useReadAhead, useReviewDetail } from "../../queries/reviews";
 import { useWhyNot } from "../../stores/connection";
 import { BulkBar } from "./BulkBar";
-import { useArmed } from "./Choices";
 import { type Extras, useDecider } from "./decisions";
 import { Footer, type FormName } from "./Footer";
 import styles from "./InboxRoom.module.css";
@@ -53,12 +53,9 @@ export function Queue(props: {
   const openForm = form !== null && form.review === selected ? form.name : null;
 
   useArming(selected);
-  const armed = useArmed(selected);
 
   const next = order[order.indexOf(selected ?? "") + 1];
-  useEffect(() => {
-    if (next) readAhead(next);
-  }, [next, readAhead]);
+  useEffect(() => (next ? readAhead(next) : undefined), [next, readAhead]);
 
   /** What a key is about: the chosen items, or the one under the cursor. */
   const meant = useMemo(() => {
@@ -75,7 +72,7 @@ export function Queue(props: {
         order.filter((id) => !ids.has(id)),
       ),
     );
-    setChosen(new Set());
+    setChosen((before) => (before.size > 0 ? new Set() : before));
     setForm(null);
     focusList();
   };
@@ -109,12 +106,23 @@ export function Queue(props: {
     moveTo(moved(selected, order, by));
     focusList();
   };
-  const toggle = (id: string) =>
-    setChosen((before) => {
-      const after = new Set(before);
-      if (!after.delete(id)) after.add(id);
-      return after;
-    });
+  const toggle = useCallback(
+    (id: string) =>
+      setChosen((before) => {
+        const after = new Set(before);
+        if (!after.delete(id)) after.add(id);
+        return after;
+      }),
+    [],
+  );
+
+  const on = {
+    onChoose: useSteady(press),
+    onSend: useSteady(choose),
+    onOpen: useSteady(open),
+    onClose: useSteady(close),
+    onSnooze: useSteady(postpone),
+  };
 
   const none = order.length === 0;
   const { canApprove, canReject } = useInboxActions({
@@ -174,14 +182,9 @@ export function Queue(props: {
                     review={shown}
                     form={openForm}
                     many={meant.length}
-                    armed={armed}
                     why={why}
                     snoozeRef={snoozeButton}
-                    onChoose={press}
-                    onSend={choose}
-                    onOpen={open}
-                    onClose={close}
-                    onSnooze={postpone}
+                    {...on}
                   />
                 )
               }

@@ -1,5 +1,5 @@
 import { CheckSquare, Clock, Square } from "lucide-react";
-import { useEffect, useMemo, useRef } from "react";
+import { memo, useEffect, useMemo, useRef } from "react";
 import { cx } from "../../components/cx";
 import { Countdown, RelativeTime } from "../../components/figures";
 import { VirtualList, type VirtualListHandle } from "../../components/VirtualList";
@@ -53,7 +53,12 @@ export function QueueList(props: {
       listRef={list}
       render={(row) =>
         "item" in row ? (
-          <Item {...row} chosen={chosen.has(row.item.id)} onChoose={props.onChoose} />
+          <Item
+            item={row.item}
+            byRun={row.byRun}
+            chosen={chosen.has(row.item.id)}
+            onChoose={props.onChoose}
+          />
         ) : (
           <p className={styles.group}>
             <span className={styles.groupTitle}>{oneLine(row.group.title, 80)}</span>
@@ -65,7 +70,7 @@ export function QueueList(props: {
   );
 }
 
-function Item(props: {
+const Item = memo(function Item(props: {
   item: ReviewView;
   byRun: boolean;
   chosen: boolean;
@@ -115,4 +120,4 @@ function Item(props: {
       </span>
     </div>
   );
-}
+});

@@ -9,6 +9,7 @@ import {
   ShieldQuestionMark,
   Wrench,
 } from "lucide-react";
+import { memo } from "react";
 import { Badge } from "../../components/Badge";
 import { cx } from "../../components/cx";
 import { Countdown, Money, RelativeTime } from "../../components/figures";
@@ -32,20 +33,31 @@ export function ReviewPanel(props: { review: ReviewView; footer: React.ReactNode
   return (
     <article className={styles.panel} aria-label={oneLine(review.title, 120)}>
       <div className={styles.scroll} key={review.id}>
-        <div className={styles.content}>
-          <Head review={review} around={around} />
-          <Outcome review={review} />
-          <Why review={review} op={around?.op ?? null} />
-          <section className={styles.part} aria-label="What is asked">
-            <AskedView review={review} op={around?.op ?? null} />
-          </section>
-          <Before around={around} failed={detail.error?.message} />
-        </div>
+        <Content review={review} around={around} failed={detail.error?.message} />
       </div>
       {props.footer}
     </article>
   );
 }
+
+const Content = memo(function Content(props: {
+  review: ReviewView;
+  around: ReviewDetail | undefined;
+  failed: string | undefined;
+}) {
+  const { review, around } = props;
+  return (
+    <div className={styles.content}>
+      <Head review={review} around={around} />
+      <Outcome review={review} />
+      <Why review={review} op={around?.op ?? null} />
+      <section className={styles.part} aria-label="What is asked">
+        <AskedView review={review} op={around?.op ?? null} />
+      </section>
+      <Before around={around} failed={props.failed} />
+    </div>
+  );
+});
 
 function Head({ review, around }: { review: ReviewView; around: ReviewDetail | undefined }) {
   const { icon: Icon, name } = kindWords(review.kind);

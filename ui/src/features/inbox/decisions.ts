@@ -6,7 +6,7 @@ import { asCallError, type CallError } from "../../ipc/errors";
 import { plural } from "../../lib/numbers";
 import { oneLine } from "../../lib/plain";
 import { relative } from "../../lib/time";
-import { useCallMutation } from "../../queries/call";
+import { useSend } from "../../queries/call";
 import { useLink } from "../../queries/link";
 import { patchReview } from "../../queries/reviews";
 import { announce } from "../../stores/announcer";
@@ -68,8 +68,8 @@ export function useDecider(): Decider {
   const client = useQueryClient();
   const { transport } = useLink();
   const by = transport.kind === "tauri" ? "desktop" : "browser";
-  const { mutateAsync: send } = useCallMutation("decide");
-  const { mutateAsync: takeBack } = useCallMutation("undo");
+  const send = useSend("decide");
+  const takeBack = useSend("undo");
 
   return useMemo(() => {
     const settle = (review: ReviewView, decided: Decided) => {

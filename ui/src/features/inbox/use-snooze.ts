@@ -3,7 +3,7 @@ import type { ReviewList, ReviewView } from "../../ipc/bindings";
 import { asCallError } from "../../ipc/errors";
 import { plural } from "../../lib/numbers";
 import { oneLine } from "../../lib/plain";
-import { useCallMutation } from "../../queries/call";
+import { useSend } from "../../queries/call";
 import { callKey } from "../../queries/invalidate";
 import { announce } from "../../stores/announcer";
 import { toast } from "../../stores/toasts";
@@ -11,7 +11,7 @@ import { toast } from "../../stores/toasts";
 /** Puts reviews off: they leave the queue at once and come back when their time has come. */
 export function useSnooze(): (reviews: readonly ReviewView[], seconds: number) => void {
   const client = useQueryClient();
-  const { mutateAsync: send } = useCallMutation("snooze");
+  const send = useSend("snooze");
 
   const hide = (ids: ReadonlySet<string>) => {
     const key = callKey("reviews", { status: "queue" });

@@ -1,11 +1,11 @@
 import { Sparkline } from "../../components/charts";
-import { Countdown, Duration, Money, RelativeTime } from "../../components/figures";
+import { Countdown, Money, RelativeTime } from "../../components/figures";
 import { BudgetBar, Progress } from "../../components/Progress";
 import type { RunView } from "../../ipc/bindings";
 import { dollars, formatUsd } from "../../lib/money";
 import { baseName, count, plural, short } from "../../lib/numbers";
 import { oneLine, plain } from "../../lib/plain";
-import { duration } from "../../lib/time";
+import { duration, wholeSeconds } from "../../lib/time";
 import { useCall } from "../../queries/call";
 import { isEnded, isLive } from "../../queries/run-words";
 import styles from "./RunHeader.module.css";
@@ -145,7 +145,7 @@ function Elapsed({ view }: { view: RunView }) {
   const { used_duration_s, max_duration_s } = view.budget;
   return (
     <>
-      <Duration ms={used_duration_s * 1000} />
+      {wholeSeconds(used_duration_s)}
       {max_duration_s !== null && ` of ${duration(max_duration_s * 1000)}`}
     </>
   );

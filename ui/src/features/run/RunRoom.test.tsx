@@ -267,7 +267,7 @@ describe("the timeline", () => {
   it("reads only the end of a long run", async () => {
     const { daemon } = room({ steps: 20_000 });
     expect(await screen.findByText(/I run the tests, step 20000/)).toBeInTheDocument();
-    expect(daemon.requests("steps")[0]).toEqual({ run: RUN, from: 20_000, count: 32 });
+    expect(daemon.requests("steps")[0]).toEqual({ run: RUN, from: 20_000, count: 16 });
     expect(screen.queryByText("Fix the parser.")).toBeNull();
   });
 

@@ -1,12 +1,13 @@
 import { memo } from "react";
 import { Badge, StatePill } from "../../components/Badge";
 import { cx } from "../../components/cx";
-import { Countdown, Duration, Money, RelativeTime } from "../../components/figures";
+import { Countdown, Money, RelativeTime } from "../../components/figures";
 import { BudgetBar } from "../../components/Progress";
 import type { RunSummary } from "../../ipc/bindings";
 import { dollars, formatUsd } from "../../lib/money";
 import { baseName, plural } from "../../lib/numbers";
 import { oneLine } from "../../lib/plain";
+import { wholeSeconds } from "../../lib/time";
 import { isEnded, isLive, stateTone, stateWords } from "../../queries/run-words";
 import styles from "./RunsRoom.module.css";
 
@@ -48,7 +49,7 @@ export const RunRow = memo(function RunRow({
       <div className={styles.figures}>
         <BudgetOf run={run} />
         <span className={styles.soft}>
-          {plural(run.steps, "step")} · <Duration ms={run.used_duration_s * 1000} />
+          {plural(run.steps, "step")} · {wholeSeconds(run.used_duration_s)}
         </span>
       </div>
       <div className={styles.when}>

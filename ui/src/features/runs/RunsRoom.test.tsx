@@ -1,7 +1,8 @@
 import { screen, waitFor, within } from "@testing-library/react";
 import { expect, test } from "vitest";
 import { CallError } from "../../ipc/errors";
-import { aRun } from "../../test/fixtures";
+import { useConnection } from "../../stores/connection";
+import { aRun, aRunView } from "../../test/fixtures";
 import { expectAccessible, renderRoom } from "../../test/render";
 import { RunsRoom } from "./RunsRoom";
 
@@ -98,4 +99,41 @@ test("without a run it says what one is and offers to start one", async () => {
   expect(await screen.findByText("No runs yet")).toBeInTheDocument();
   expect(screen.getByRole("button", { name: /New run/ })).toBeInTheDocument();
   await expectAccessible(container);
+});
+
+test("a run one rests on is read ahead, and opens with what was read", async () => {
+  const run = aRun({ title: "Fix the parser", steps: 40 });
+  const { user, daemon } = renderRoom(<RunsRoom />, {
+    at: "/runs",
+    script: {
+      runs: listOf([run, aRun({ title: "Passed over" })]),
+      show: () => aRunView({ id: run.id }),
+      steps: { run: run.id, head_seq: 1, steps: [], total: 40 },
+    },
+  });
+  await user.hover(await screen.findByRole("option", { name: /Passed over/ }));
+  await user.hover(screen.getByRole("option", { name: /Fix the parser/ }));
+  await waitFor(() => expect(daemon.requests("steps")).toHaveLength(1));
+  expect(daemon.requests("show")).toEqual([{ run: run.id, ops: "none" }]);
+  expect(daemon.requests("steps")[0]).toMatchObject({ run: run.id, from: 32 });
+});
+
+test("without a daemon the buttons say why they do nothing", async () => {
+  const { user } = renderRoom(<RunsRoom />, {
+    at: "/runs",
+    script: { runs: listOf([aRun({ title: "Paused one", state: "paused", open_reviews: 0 })]) },
+  });
+  const row = await screen.findByRole("option", { name: /Paused one/ });
+  await user.keyboard("{Control>}a{/Control}");
+  useConnection.setState({
+    connection: {
+      state: "lost",
+      since: Date.now(),
+      nextTryAt: Date.now() + 60_000,
+      error: new CallError({ code: "unreachable", message: "It is gone.", hint: "" }),
+    },
+  });
+  expect(row).toBeVisible();
+  await waitFor(() => expect(screen.getByRole("button", { name: /^Resume/ })).toBeDisabled());
+  expect(screen.getAllByText("Not connected to the daemon").length).toBeGreaterThan(0);
 });

@@ -1,5 +1,5 @@
 import { CirclePlay, ListChecks, Search } from "lucide-react";
-import { useDeferredValue, useMemo, useRef, useState } from "react";
+import { memo, useCallback, useDeferredValue, useEffect, useMemo, useRef, useState } from "react";
 import { runAction } from "../../actions/registry";
 import { Button } from "../../components/Button";
 import { ConfirmDialog } from "../../components/Dialog";
@@ -7,12 +7,15 @@ import { Select, TextField } from "../../components/fields";
 import { Loaded } from "../../components/Loaded";
 import { Page } from "../../components/Page";
 import { EmptyState, Notice } from "../../components/states";
+import { useSteady } from "../../components/steady";
 import { VirtualList, type VirtualListHandle } from "../../components/VirtualList";
 import type { RunList, RunSummary } from "../../ipc/bindings";
 import { baseName, count, plural } from "../../lib/numbers";
 import { useCall } from "../../queries/call";
+import { useReadRunAhead } from "../../queries/run";
 import { canCancel, canPause, canResume, RUN_STATES, stateName } from "../../queries/run-words";
 import { useRuns } from "../../queries/runs";
+import { useWhyNot } from "../../stores/connection";
 import { useGo, useSearch, useSearchText } from "../../stores/navigation";
 import { RunRow } from "./RunRow";
 import styles from "./RunsRoom.module.css";
@@ -57,10 +60,10 @@ function useFilter(): [RunFilter, (changes: Partial<RunFilter>) => void] {
     (): RunFilter => ({ text, state, project, backend }),
     [text, state, project, backend],
   );
-  const change = ({ text: typed, ...picked }: Partial<RunFilter>) => {
+  const change = useSteady(({ text: typed, ...picked }: Partial<RunFilter>) => {
     if (typed !== undefined) setText(typed);
     if (Object.keys(picked).length > 0) setSearch(picked);
-  };
+  });
   return [filter, change];
 }
 
@@ -85,6 +88,10 @@ function AllRuns({ list }: { list: RunList }) {
   const { said, partial } = useSaid(filter.text);
   // Typing stays ahead of ten thousand runs.
   const wanted = useDeferredValue(filter);
+  const interrupted = useMemo(
+    () => list.runs.some((run) => run.state === "interrupted"),
+    [list.runs],
+  );
   const rows = useMemo(() => rowsOf(list.runs, wanted, said), [list.runs, wanted, said]);
   const shown = useMemo(() => rows.flatMap((row) => (row.kind === "run" ? [row.run] : [])), [rows]);
   const [current, setCurrent] = useState<string | null>(null);
@@ -92,14 +99,27 @@ function AllRuns({ list }: { list: RunList }) {
   const listRef = useRef<VirtualListHandle>(null);
   const searchRef = useRef<HTMLInputElement & HTMLTextAreaElement>(null);
 
-  const toggle = (id: string) =>
-    setChosen((before) => {
-      const after = new Set(before);
-      if (!after.delete(id)) after.add(id);
-      return after;
-    });
+  const toggle = useCallback(
+    (id: string) =>
+      setChosen((before) => {
+        const after = new Set(before);
+        if (!after.delete(id)) after.add(id);
+        return after;
+      }),
+    [],
+  );
+  const byId = useMemo(() => new Map(shown.map((run) => [run.id, run])), [shown]);
   // What is not in sight any more must not be acted on.
-  const meant = shown.filter((run) => (chosen.size > 0 ? chosen.has(run.id) : run.id === current));
+  const meant = useMemo(() => {
+    if (chosen.size > 0) return shown.filter((run) => chosen.has(run.id));
+    const run = byId.get(current ?? "");
+    return run ? [run] : [];
+  }, [shown, byId, chosen, current]);
+  const readAhead = useReadRunAhead();
+  useEffect(() => {
+    const run = byId.get(current ?? "");
+    if (run) readAhead(run);
+  }, [byId, current, readAhead]);
   const steering = useSteering(meant, () => setChosen(new Set()));
   useListActions({
     shown,
@@ -122,7 +142,7 @@ function AllRuns({ list }: { list: RunList }) {
         <RunsToolbar
           meant={meant}
           picked={chosen.size}
-          interrupted={list.runs.some((run) => run.state === "interrupted")}
+          interrupted={interrupted}
           steering={steering}
         />
       }
@@ -159,6 +179,7 @@ function AllRuns({ list }: { list: RunList }) {
           onOpen={(row) => row.kind === "run" && go({ room: "run", run: row.run.id })}
           selected={chosen}
           onToggle={toggle}
+          onAim={(row) => row.kind === "run" && readAhead(row.run)}
           listRef={listRef}
           render={(row, { selected }) =>
             row.kind === "heading" ? (
@@ -204,6 +225,7 @@ function RunsToolbar(props: {
   steering: ReturnType<typeof useSteering>;
 }) {
   const { meant, steering } = props;
+  const why = useWhyNot();
   return (
     <>
       {props.picked > 0 && (
@@ -211,19 +233,23 @@ function RunsToolbar(props: {
           <ListChecks size={16} aria-hidden="true" /> {plural(props.picked, "run")} selected
         </span>
       )}
-      {props.interrupted && <Button onPress={() => runAction("app.resume-all")}>Resume all</Button>}
+      {props.interrupted && (
+        <Button why={why} onPress={() => runAction("app.resume-all")}>
+          Resume all
+        </Button>
+      )}
       {meant.some((run) => canResume(run.state)) && (
-        <Button onPress={steering.resume} keys="shift+r">
+        <Button why={why} onPress={steering.resume} keys="shift+r">
           Resume
         </Button>
       )}
       {meant.some((run) => canPause(run.state)) && (
-        <Button onPress={steering.pause} keys="p">
+        <Button why={why} onPress={steering.pause} keys="p">
           Pause
         </Button>
       )}
       {meant.some((run) => canCancel(run.state)) && (
-        <Button look="quiet" onPress={steering.askToCancel}>
+        <Button look="quiet" why={why} onPress={steering.askToCancel}>
           Cancel…
         </Button>
       )}
@@ -233,7 +259,8 @@ function RunsToolbar(props: {
 
 const ANY = "any";
 
-function FilterBar(props: {
+/** Kept as it is while one moves in the list: its choices are as long as there are projects. */
+const FilterBar = memo(function FilterBar(props: {
   list: readonly RunSummary[];
   filter: RunFilter;
   onFilter: (changes: Partial<RunFilter>) => void;
@@ -294,4 +321,4 @@ function FilterBar(props: {
       </div>
     </search>
   );
-}
+});

@@ -1,6 +1,7 @@
 import { useAction } from "../../actions/registry";
 import type { RunSummary } from "../../ipc/bindings";
 import { canCancel, canPause, canResume } from "../../queries/run-words";
+import { useWhyNot } from "../../stores/connection";
 import { useGo } from "../../stores/navigation";
 import type { Steering } from "./use-steering";
 
@@ -20,6 +21,7 @@ export function useListActions(list: {
 }): void {
   const go = useGo();
   const { shown, meant, current, chosen, steering } = list;
+  const why = useWhyNot();
   const any = (can: (state: RunSummary["state"]) => boolean) => meant.some((run) => can(run.state));
 
   const move = (by: number) => {
@@ -38,14 +40,14 @@ export function useListActions(list: {
   useAction("runs.clear", chosen.size > 0 ? () => list.setChosen(new Set()) : null);
   useAction("runs.resume", {
     run: steering.resume,
-    enabled: any(canResume) || "None of these runs can be resumed",
+    enabled: why ?? (any(canResume) || "None of these runs can be resumed"),
   });
   useAction("runs.pause", {
     run: steering.pause,
-    enabled: any(canPause) || "None of these runs goes on",
+    enabled: why ?? (any(canPause) || "None of these runs goes on"),
   });
   useAction("runs.cancel", {
     run: steering.askToCancel,
-    enabled: any(canCancel) || "All of these runs are over",
+    enabled: why ?? (any(canCancel) || "All of these runs are over"),
   });
 }
