@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { until } from "../window/until.mjs";
-import { launch, open, picture } from "./browser.mjs";
+import { go, launch, open, picture } from "./browser.mjs";
 import { say, World } from "./world.mjs";
 
 const ITEMS = 50;
@@ -99,11 +99,12 @@ test("a decision can be taken back within five seconds, and is then open again",
 });
 
 test("a key that is held decides nothing", async () => {
-  const { page, done } = await open(browser, world, { path: "/inbox" });
+  const { page, done } = await open(browser, world, { path: "/runs" });
   await page.getByRole("option").first().waitFor();
-  await page.keyboard.press("j");
-  // Held before the item is armed, and repeating after it is.
+  // Held since before there was an item, and repeating after it is armed.
   await page.keyboard.down("a");
+  await go(page, "/inbox");
+  await page.getByRole("option", { name: /touch file-0/ }).waitFor();
   for (let n = 0; n < 10; n++) {
     await page.waitForTimeout(100);
     await page.keyboard.down("a");
