@@ -49,6 +49,23 @@ fn clip(mut text: String) -> String {
     text
 }
 
+/// The call in one line: with the tool's name where the summary does not begin with it, and
+/// is no command line, which says by itself what it is.
+fn called(op: &Op) -> String {
+    called_as(&op.name, &op.summary)
+}
+
+fn called_as(tool: &str, summary: &str) -> String {
+    let named = summary
+        .strip_prefix(tool)
+        .is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_'));
+    if named || summary.starts_with("$ ") {
+        summary.to_owned()
+    } else {
+        format!("{tool}: {summary}")
+    }
+}
+
 /// May this tool call run?
 pub(crate) fn tool_call(
     run: &Run,
@@ -58,14 +75,7 @@ pub(crate) fn tool_call(
     kind: ReviewKind,
     now: Timestamp,
 ) -> Review {
-    let mut review = ask(
-        run,
-        kind,
-        format!("{}: {}", op.name, op.summary),
-        rule.to_owned(),
-        detail,
-        now,
-    );
+    let mut review = ask(run, kind, called(op), rule.to_owned(), detail, now);
     review.op = Some(op.id);
     review.digest = Some(op.digest.clone());
     review.detail_blob = (review.detail.len() > DETAIL_LIMIT).then(|| op.args.clone());
@@ -133,7 +143,7 @@ pub(crate) fn in_doubt(run: &Run, op: &Op, evidence: &str, now: Timestamp) -> Re
     let mut review = ask(
         run,
         ReviewKind::InDoubt,
-        format!("Did this happen? {}: {}", op.name, op.summary),
+        format!("Did this happen? {}", called(op)),
         "it was interrupted, and it is not something to be done twice unasked".to_owned(),
         evidence.to_owned(),
         now,
@@ -222,7 +232,7 @@ pub(crate) fn looping(run: &Run, op: &Op, times: usize, now: Timestamp) -> Revie
     let mut review = ask(
         run,
         ReviewKind::Loop,
-        format!("The same call {times} times: {}: {}", op.name, op.summary),
+        format!("The same call {times} times: {}", called(op)),
         format!("the agent made the same call {times} times in a row"),
         String::new(),
         now,
@@ -339,5 +349,18 @@ pub(crate) fn first_line(text: &str, longest: usize) -> String {
     match line.char_indices().nth(longest) {
         Some((cut, _)) => format!("{}…", &line[..cut]),
         None => line.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::called_as;
+
+    #[test]
+    fn a_title_names_the_tool_once() {
+        assert_eq!(called_as("shell", "$ git push"), "$ git push");
+        assert_eq!(called_as("write", "write src/a.rs"), "write src/a.rs");
+        assert_eq!(called_as("Bash", "git push"), "Bash: git push");
+        assert_eq!(called_as("read", "readme.md"), "read: readme.md");
     }
 }
