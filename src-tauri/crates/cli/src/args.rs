@@ -107,10 +107,11 @@ pub(crate) struct RunArgs {
     /// The model to ask for
     #[arg(long, value_name = "ID")]
     pub(crate) model: Option<String>,
-    /// A command that must succeed before the run is completed
+    /// A command that must succeed before the run is completed; given several times, they run in order
+    /// and the first failure stops
     #[arg(long, value_name = "CMD")]
-    pub(crate) verify: Option<String>,
-    /// How the project's files are isolated: clone, copy or in-place
+    pub(crate) verify: Vec<String>,
+    /// How the project's files are isolated: clone, copy or in-place (in the folder itself; one run at a time)
     #[arg(long, value_name = "KIND", value_parser = parse::word::<WorkspaceMode>)]
     pub(crate) workspace: Option<WorkspaceMode>,
     /// What is reviewed: careful (every change and command), balanced (sensitive ones) or hands-off
@@ -128,7 +129,8 @@ pub(crate) struct RunArgs {
     /// Time it may work, such as 30m; waiting is free
     #[arg(long, value_name = "TIME", value_parser = parse::seconds, allow_hyphen_values = true)]
     pub(crate) max_duration: Option<u64>,
-    /// Start only after this run is completed
+    /// Start only after this run is completed; if it fails or is cancelled, you are asked. What it made is not
+    /// part of the project until it is applied
     #[arg(long, value_name = "RUN")]
     pub(crate) after: Option<String>,
     /// A backend that may answer when the first fails (may be given again)

@@ -33,7 +33,7 @@ fn request(context: &Context, args: RunArgs) -> Result<RunRequest, Failure> {
         project,
         backend: args.backend,
         model: args.model,
-        verify: args.verify,
+        verify: one_command(args.verify),
         workspace: args.workspace,
         policy: args.policy,
         max_cost_usd: args.max_cost,
@@ -147,4 +147,24 @@ pub(super) async fn farewell(
         }
     }
     Ok(Some(exit_code(run.state, run.cause.as_deref(), open)))
+}
+
+/// Several verify commands as one: in order, each in a shell of its own, until one fails.
+fn one_command(commands: Vec<String>) -> Option<String> {
+    match commands.as_slice() {
+        [] => None,
+        [one] => Some(one.clone()),
+        several => {
+            let apart = several.iter().map(|command| {
+                // A remark at its end must not swallow what follows.
+                let end = if command.contains(['#', '\n']) {
+                    "\n"
+                } else {
+                    ""
+                };
+                format!("({command}{end})")
+            });
+            Some(apart.collect::<Vec<_>>().join(" && "))
+        }
+    }
 }
