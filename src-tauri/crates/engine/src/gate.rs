@@ -106,6 +106,27 @@ impl Worker {
             .await
             .map(|_| ())
     }
+    /// Shows why nothing goes on, in other words too where they have changed.
+    pub(crate) async fn begin_wait_saying(
+        &self,
+        cause: WaitCause,
+        detail: &str,
+    ) -> Result<(), Halt> {
+        let detail = self.core.redact(detail);
+        let run = self.journal.load().await?;
+        let said = |wait: &domain::Wait| wait.cause == cause && wait.detail == detail;
+        if run.waits.iter().any(said) {
+            return Ok(());
+        }
+        let until = None;
+        let began = Event::WaitBegan {
+            cause,
+            until,
+            detail,
+        };
+        self.journal.append(Batch::of(began)).await.map(|_| ())
+    }
+
     pub(crate) async fn sleep(&self, ms: i64) -> Result<(), Halt> {
         let until = std::time::Duration::from_millis(u64::try_from(ms).unwrap_or_default());
         tokio::select! {

@@ -109,18 +109,7 @@ impl Worker {
             ),
             (None, None) => return Ok(()),
         };
-        let detail = self.core.redact(&words);
-        let run = self.journal.load().await?;
-        let said = |wait: &domain::Wait| wait.cause == WaitCause::Lock && wait.detail == detail;
-        if run.waits.iter().any(said) {
-            return Ok(());
-        }
-        let began = Event::WaitBegan {
-            cause: WaitCause::Lock,
-            until: None,
-            detail,
-        };
-        self.journal.append(Batch::of(began)).await.map(|_| ())
+        self.begin_wait_saying(WaitCause::Lock, &words).await
     }
 
     async fn title_of(&self, run: domain::RunId) -> Result<String, Halt> {

@@ -90,7 +90,7 @@ impl Worker {
         let results = join_all(ids.into_iter().map(|id| {
             let again = &again;
             Box::pin(async move {
-                let result = self.carry_out(id, again).await;
+                let result = Box::pin(self.carry_out(id, again)).await;
                 if result.is_err() {
                     again.cancel();
                 }

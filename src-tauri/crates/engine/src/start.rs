@@ -290,7 +290,7 @@ impl Worker {
                 }
                 _ => {
                     let detail = format!("starts when '{}' is completed", other.task.title);
-                    self.begin_wait(WaitCause::Dependency, None, &detail)
+                    self.begin_wait_saying(WaitCause::Dependency, &detail)
                         .await?;
                 }
             }
@@ -323,6 +323,25 @@ impl Worker {
         self.journal.append(batch).await
     }
 
+    /// A run works on the project as it is, not on what the run before it made.
+    pub(crate) async fn dependency_note(&self, run: &Run) -> Result<Option<Event>, Halt> {
+        let Some(after) = run.task.after.filter(|_| run.attempts == 0) else {
+            return Ok(None);
+        };
+        let Some(other) = self.core.store().load(after).await? else {
+            return Ok(None);
+        };
+        let lies_apart = other.task.workspace != WorkspaceMode::InPlace && other.step > 0;
+        let unapplied = other.phase == domain::Phase::Completed && other.applied == 0;
+        Ok((lies_apart && unapplied).then(|| Event::Noted {
+            text: format!(
+                "This run starts from the project as it is: the result of '{}' has not been applied. \
+                 If this run needs it, cancel this one, apply it (`longhaul apply {after}`) and start again.",
+                other.task.title
+            ),
+        }))
+    }
+
     /// *Start anyway* is used up by the start itself: until there is a slot the run may
     /// be paused, or Longhaul stopped, and nobody should be asked again.
     pub(crate) fn dependency_decision(&self, run: &Run) -> Batch {
@@ -338,7 +357,7 @@ impl Worker {
     /// `true`: start anyway. `false`: the run was ended.
     async fn ask_about_dependency(&self, other: &Run) -> Result<bool, Halt> {
         let detail = format!("'{}' is {}", other.task.title, other.state());
-        self.begin_wait(WaitCause::Dependency, None, &detail)
+        self.begin_wait_saying(WaitCause::Dependency, &detail)
             .await?;
         let mut grown = self.core.store().subscribe();
         loop {

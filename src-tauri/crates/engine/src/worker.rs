@@ -133,7 +133,7 @@ impl Worker {
         if !matches!(run.phase, Phase::Queued | Phase::Active | Phase::Verifying) {
             return Ok(());
         }
-        run = self.begin(run).await?;
+        run = Box::pin(self.begin(run)).await?;
         loop {
             if !matches!(run.phase, Phase::Active | Phase::Verifying) {
                 return Ok(());
@@ -189,6 +189,7 @@ impl Worker {
             run = self.hold_folder(run).await?;
             self.enter().await?;
             let mut batch = self.dependency_decision(&self.journal.load().await?);
+            batch.events.extend(self.dependency_note(&run).await?);
             batch.push(Event::Started {
                 backend: run.backend.clone(),
                 model: run.task.model.clone(),
