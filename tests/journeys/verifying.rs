@@ -55,6 +55,31 @@ async fn a_check_that_keeps_failing_asks_the_user() -> Result<()> {
 }
 
 #[tokio::test]
+async fn the_whole_output_of_a_check_is_kept() -> Result<()> {
+    let world = World::new().await?;
+    world
+        .server
+        .script("hi", Script::new().turn(Turn::text("Hello.")));
+    let id = world
+        .start("hi", &["--verify", "seq 1 50000; echo the end"])
+        .await?;
+    world.completed(&id).await?;
+    let logs = world.cli(&["logs", &id, "--json"]).await?.ok()?.stdout;
+    let entries: Vec<Value> = logs
+        .lines()
+        .map(serde_json::from_str)
+        .collect::<Result<_, _>>()?;
+    let finished = entries.iter().rfind(|entry| {
+        let event = entry.get("event").unwrap_or(entry);
+        event["kind"] == "op_finished"
+    });
+    let finished = finished.context("the check ended")?;
+    let event = finished.get("event").unwrap_or(finished);
+    ensure!(event["full"].is_string(), "its whole output: {finished:#}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_check_under_way_outlives_the_daemon() -> Result<()> {
     let mut world = World::new().await?;
     let (effects, go) = (world.effects(), world.daemon.home.place("go"));

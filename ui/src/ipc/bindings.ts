@@ -850,6 +850,10 @@ messages: number } |
 { kind: "verify_started" } | 
 /**  It is done; the run works on, or is about to end. */
 { kind: "verify_ended"; passed: OpOutcome } | 
+/**  It passed; these are the tests and the like that it changed, and may have weakened. */
+{ kind: "tests_judged"; 
+/**  The snapshot that was looked at. */
+snapshot: string; changed: TestChange[] } | 
 /**  The user paused it. */
 { kind: "paused"; by: string } | 
 /**  It was stopped without the user's wish. */
@@ -2184,6 +2188,8 @@ export type RunView = {
 	steps: number,
 	/**  Times it was given a slot. */
 	attempts: number,
+	/**  What it changed of what judges it, each with what may have weakened it. */
+	tests_changed?: TestChange[],
 	/**  Its operations, oldest first. */
 	ops: OpView[],
 	/**  What it used. */
@@ -2486,6 +2492,14 @@ export type Task = {
 	after?: RunId | null,
 	/**  Where it began, if it is a fork of another run. */
 	fork?: Fork | null,
+};
+
+/**  A test, or something that says what is tested, that a run changed. */
+export type TestChange = {
+	/**  Relative to the top of the workspace. */
+	path: string,
+	/**  What about it may have weakened it, in words. */
+	reason: string,
 };
 
 /**  Milliseconds since the Unix epoch, UTC. */

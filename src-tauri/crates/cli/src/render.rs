@@ -142,6 +142,13 @@ fn words(entry: &LogEntry) -> Option<(&'static str, Look, String)> {
             passed: OpOutcome::Ok,
         } => ("✓", Look::Good, "verified".to_owned()),
         Event::VerifyEnded { .. } => ("✗", Look::Bad, "the verify command failed".to_owned()),
+        Event::TestsJudged { changed, .. } => {
+            let mut text = "the tests that judge it were changed".to_owned();
+            for change in changed {
+                text.push_str(&format!("\n- {}: {}", change.path, change.reason));
+            }
+            ("!", Look::Attention, text)
+        }
         Event::Paused { by } => ("•", Look::Attention, format!("paused by {by}")),
         Event::Interrupted { cause, detail, .. } => (
             "!",

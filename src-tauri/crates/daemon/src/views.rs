@@ -65,6 +65,7 @@ pub(crate) async fn run_view(
         progress: progress(run),
         steps: run.step,
         attempts: run.attempts,
+        tests_changed: run.tests_changed.clone(),
         ops: ops.iter().map(op_view).collect(),
         usage: (&run.spent).into(),
         cost_usd: run.spent.settled,

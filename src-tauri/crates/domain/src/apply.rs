@@ -80,6 +80,7 @@ impl Run {
             daemon_deaths: Vec::new(),
             briefing: None,
             verify_failures: 0,
+            tests_changed: Vec::new(),
             discarded: false,
             checkpoints_taken: 0,
             rollbacks: Vec::new(),
@@ -257,6 +258,7 @@ impl Run {
                     self.verify_failures + 1
                 };
             }
+            Event::TestsJudged { changed, .. } => self.tests_changed.clone_from(changed),
             Event::Briefed { text } => self.briefing = Some(text.clone()),
             Event::Suspended { ms } => {
                 self.spent.active_ms = (self.spent.active_ms - ms.max(&0)).max(0)

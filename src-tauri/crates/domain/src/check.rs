@@ -94,6 +94,7 @@ impl Run {
             Event::VerifyEnded { .. } if self.phase != Phase::Verifying => {
                 refuse("nothing is being verified")
             }
+            Event::TestsJudged { .. } if !self.is_working() => refuse("the run is not working"),
             Event::Completed { .. } if !self.is_working() => refuse("only a working run completes"),
             Event::Completed { .. } if !self.open_ops.is_empty() => {
                 refuse("operations are still open")

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::ids::{BlobRef, CheckpointId, Digest, OpId, ReviewId, RunId};
+use crate::judged::TestChange;
 use crate::money::NanoUsd;
 use crate::op::{Decision, OpClass, OpError, OpKind, OpMode, OpOutcome, Request, Settlement};
 use crate::review::{Answer, Review};
@@ -297,6 +298,12 @@ pub enum Event {
     VerifyStarted,
     /// It is done; the run works on, or is about to end.
     VerifyEnded { passed: OpOutcome },
+    /// It passed; these are the tests and the like that it changed, and may have weakened.
+    TestsJudged {
+        /// The snapshot that was looked at.
+        snapshot: String,
+        changed: Vec<TestChange>,
+    },
     /// The user paused it.
     Paused { by: String },
     /// It was stopped without the user's wish.

@@ -8,6 +8,7 @@ mod apply;
 mod check;
 mod event;
 mod ids;
+mod judged;
 mod lineage;
 mod money;
 mod op;
@@ -28,6 +29,7 @@ pub use event::{
     QueueReason, WaitCause,
 };
 pub use ids::{BlobRef, CheckpointId, Digest, OpId, ParseIdError, ReviewId, RunId};
+pub use judged::TestChange;
 pub use lineage::{Fork, Rollback, Stretch};
 pub use money::{NanoUsd, ParseMoneyError};
 pub use op::{

@@ -45,6 +45,7 @@ impl Run {
         self.failure = None;
         self.interrupted = None;
         self.verify_failures = 0;
+        self.tests_changed.clear();
         self.plan.clear();
         self.waits.clear();
     }

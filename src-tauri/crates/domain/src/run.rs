@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::{Event, FailCause, InterruptCause, MessageOrigin, PlanItem, WaitCause};
 use crate::ids::{BlobRef, CheckpointId, OpId, ReviewId, RunId};
+use crate::judged::TestChange;
 use crate::lineage::Rollback;
 use crate::money::NanoUsd;
 use crate::op::{Op, OpKind, OpMode, OpOutcome, OpState, Settlement};
@@ -298,6 +299,9 @@ pub struct Run {
     pub briefing: Option<BlobRef>,
     /// Failed verifications since the last success.
     pub verify_failures: u32,
+    /// What it changed of what judges it, as last looked at.
+    #[serde(default)]
+    pub tests_changed: Vec<TestChange>,
     /// The workspace is gone by the user's wish.
     pub discarded: bool,
     /// Checkpoints taken so far, also those a rollback undid.

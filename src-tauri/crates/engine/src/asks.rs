@@ -280,6 +280,40 @@ pub(crate) fn verify_failed(run: &Run, command: &str, output: &str, now: Timesta
     review
 }
 
+/// The run passed, and changed what judges it.
+pub(crate) fn tests_changed(run: &Run, command: &str, detail: &str, now: Timestamp) -> Review {
+    let mut review = ask(
+        run,
+        ReviewKind::SensitiveChange,
+        "The agent changed the tests that judge it".to_owned(),
+        format!(
+            "'{}' passes, which may say less than before",
+            first_line(command, TITLE)
+        ),
+        detail.to_owned(),
+        now,
+    );
+    review.choices = vec![
+        Choice::new(
+            "accept",
+            "Accept the changes",
+            "The run is completed as it is.",
+        ),
+        Choice::new(
+            "again",
+            "Send it back",
+            "The agent is told to undo it or to say why it is right, with your note.",
+        ),
+        Choice::new("end", "End", "The run fails; what there is so far is kept."),
+    ];
+    review
+}
+
+/// Whether a review shows less than all of its detail.
+pub(crate) fn is_shortened(review: &Review, detail: &str) -> bool {
+    review.detail.len() != detail.len()
+}
+
 /// Subject of the review [`auth`] makes.
 pub(crate) fn auth_subject(backend: &str) -> String {
     format!("auth:{backend}")

@@ -27,18 +27,21 @@ impl Worker {
     /// The agent says it is done: verify, then complete, or let it go on.
     pub(crate) async fn conclude(&self, run: Run) -> Result<Run, Halt> {
         let Some(command) = run.task.verify.clone() else {
-            return self.complete(run, None).await;
+            return self.complete(run, None, Vec::new()).await;
         };
         if let Some((_, review)) = asks::pending(&run, ReviewKind::VerifyFailed) {
             let review = review.clone();
             return self.act_on_verify_review(run, review).await;
+        }
+        if let Some(review) = self.tests_review(&run).await? {
+            return self.act_on_tests_review(run, review).await;
         }
         let (run, verdict) = {
             let _busy = self.busy().await?;
             self.verify(run, &command).await?
         };
         match verdict {
-            Verdict::Passed => self.complete(run, None).await,
+            Verdict::Passed => self.complete_if_judged_fairly(run, &command).await,
             Verdict::Failed(output) if run.verify_failures < self.core.settings().verify_tries => {
                 self.send_back(&command, &output, vec![failed_verify()])
                     .await
@@ -49,8 +52,17 @@ impl Worker {
         }
     }
 
-    async fn complete(&self, run: Run, decided: Option<ReviewId>) -> Result<Run, Halt> {
-        let mut batch = Batch::default();
+    /// Ends the run as done, in one commit with what comes first.
+    pub(crate) async fn complete(
+        &self,
+        run: Run,
+        decided: Option<ReviewId>,
+        first: Vec<Event>,
+    ) -> Result<Run, Halt> {
+        let mut batch = Batch {
+            events: first,
+            blobs: Vec::new(),
+        };
         close_reviews(&run, decided, &mut batch);
         let text = self.last_words(&run).await?.unwrap_or_default();
         let result = batch.blob(text);
@@ -242,7 +254,7 @@ impl Worker {
         let id = review.id;
         self.enter().await?;
         match answer.choice.as_str() {
-            "accept" => self.complete(run, Some(id)).await,
+            "accept" => self.complete(run, Some(id), Vec::new()).await,
             "again" => {
                 let detail = review.detail;
                 let command = run.task.verify.clone().unwrap_or_default();

@@ -1,7 +1,7 @@
 //! Everything about one run.
 
 use domain::{
-    BackendKind, NanoUsd, OpClass, OpKind, OpMode, OpState, PlanState, RunId, RunState,
+    BackendKind, NanoUsd, OpClass, OpKind, OpMode, OpState, PlanState, RunId, RunState, TestChange,
     WorkspaceMode,
 };
 use serde::{Deserialize, Serialize};
@@ -183,6 +183,9 @@ pub struct RunView {
     pub steps: u32,
     /// Times it was given a slot.
     pub attempts: u32,
+    /// What it changed of what judges it, each with what may have weakened it.
+    #[serde(default)]
+    pub tests_changed: Vec<TestChange>,
     /// Its operations, oldest first.
     pub ops: Vec<OpView>,
     /// What it used.

@@ -313,6 +313,13 @@ const handlers: { [K in Kind]: Handler<K> } = {
       text: passed ? "The verify command passed" : "The verify command failed",
     });
   },
+  tests_judged: note(
+    (e) =>
+      e.changed.length
+        ? `The agent changed the tests that judge it: ${e.changed.map((c) => `${c.path} (${c.reason})`).join("; ")}`
+        : "The tests that judge it are as they were",
+    "warn",
+  ),
   paused: note((e) => `Paused through ${e.by}`),
   interrupted: (fold, e, entry) => {
     for (const wait of fold.waits.values()) wait.endedAt = entry.at;

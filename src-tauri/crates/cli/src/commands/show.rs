@@ -129,6 +129,9 @@ fn words(context: &Context, run: &RunView) -> String {
     for item in &run.progress.plan {
         say("plan", format!("[{}] {}", item.state, item.text));
     }
+    for change in &run.tests_changed {
+        say("tests", format!("{}: {}", change.path, change.reason));
+    }
     for review in run.reviews.iter().filter(|r| r.state == ReviewStatus::Open) {
         say("review", format!("{}  {}", review.id, review.title));
     }
