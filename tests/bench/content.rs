@@ -324,6 +324,7 @@ fn task(prompt: &Bytes) -> Task {
         fallback: Vec::new(),
         priority: 0,
         after: None,
+        fork: None,
     }
 }
 

@@ -23,13 +23,14 @@ mod runs;
 mod samples;
 mod session;
 mod start;
+mod workspaces;
 
 use std::process::ExitCode;
 
 use crate::session::{Scale, Session};
 
 /// What can be named, in the order in which it is measured.
-const NAMES: [&str; 8] = [
+const NAMES: [&str; 9] = [
     "commits",
     "growth",
     "resume",
@@ -37,6 +38,7 @@ const NAMES: [&str; 8] = [
     "idle",
     "keeper",
     "runs",
+    "workspaces",
     "langgraph",
 ];
 
@@ -87,6 +89,7 @@ async fn measure(name: &str, session: &mut Session) -> anyhow::Result<()> {
         "idle" => idle::measure_daemon(session).await,
         "keeper" => idle::measure_keeper(session).await,
         "runs" => runs::measure(session).await,
+        "workspaces" => workspaces::measure(session).await,
         "langgraph" => langgraph::measure(session).await,
         _ => Ok(()),
     }

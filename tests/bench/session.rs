@@ -28,6 +28,8 @@ pub(crate) struct Scale {
     pub(crate) compared: usize,
     /// Turns of the commit benches.
     pub(crate) rounds: usize,
+    /// Files of the repositories workspaces are made of.
+    pub(crate) files: &'static [usize],
 }
 
 impl Scale {
@@ -40,6 +42,7 @@ impl Scale {
         runs: (200, 50),
         compared: 400,
         rounds: 20,
+        files: &[1_000, 20_000, 100_000],
     };
 
     /// To see that the benches work. Its figures are not those of the targets.
@@ -51,6 +54,7 @@ impl Scale {
         runs: (10, 5),
         compared: 40,
         rounds: 2,
+        files: &[1_000],
     };
 }
 

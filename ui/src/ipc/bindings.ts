@@ -2654,6 +2654,8 @@ export type WorkspaceView = {
 	left_out: number,
 	/**  Whether they were deleted by the user's wish. */
 	discarded: boolean,
+	/**  Bytes on disk of the files and their snapshots, when that was last measured. */
+	bytes?: number | null,
 };
 
 /**  What workspaces take, and what can be done about it. */

@@ -122,6 +122,7 @@ fn workspace_view(run: &Run) -> WorkspaceView {
         base: facts.and_then(|w| w.base.clone()),
         left_out: facts.map_or(0, |w| w.left_out),
         discarded: run.discarded,
+        bytes: None,
     }
 }
 

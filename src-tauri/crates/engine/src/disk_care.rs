@@ -76,6 +76,16 @@ impl Engine {
         care.expect("no code panics while holding it").clone()
     }
 
+    /// What the run's workspace took when that was last measured.
+    pub fn workspace_bytes(&self, run: RunId) -> Option<u64> {
+        let care = self.core.care.lock();
+        let care = care.expect("no code panics while holding it");
+        let all = &care.as_ref()?.of_runs;
+        all.iter()
+            .find(|(id, _)| *id == run)
+            .map(|(_, bytes)| *bytes)
+    }
+
     /// Looks after the disk until the engine leaves.
     pub async fn keep_tidy(&self) {
         let mut grown = self.core.store().subscribe();

@@ -26,6 +26,10 @@ pub struct WorkspaceView {
     pub left_out: u32,
     /// Whether they were deleted by the user's wish.
     pub discarded: bool,
+    /// Bytes on disk of the files and their snapshots, when that was last measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[specta(type = Option<u32>)]
+    pub bytes: Option<u64>,
 }
 
 /// One item of the agent's plan.

@@ -117,10 +117,10 @@ pub(crate) async fn show(api: &Api, request: ShowRequest) -> Result<RunView, Api
             "`longhaul runs` lists them",
         )
     })?;
-    Ok(RunView {
-        reviews: super::reviews::of_run(api.working()?, &run).await?,
-        ..views::run_view(store, &run, request.ops).await?
-    })
+    let mut view = views::run_view(store, &run, request.ops).await?;
+    view.reviews = super::reviews::of_run(api.working()?, &run).await?;
+    view.workspace.bytes = api.working()?.engine.workspace_bytes(id);
+    Ok(view)
 }
 
 pub(crate) async fn logs(api: &Api, request: LogsRequest) -> Result<LogPage, ApiError> {

@@ -424,6 +424,17 @@ async fn health_says_what_takes_space_and_what_lives() {
     let journal = health.disk.iter().find(|use_| use_.what == "journal");
     assert!(journal.unwrap().bytes > 100_000);
     assert!(health.free_bytes > 0);
+    assert!(health.workspaces.is_none(), "nobody waits for measuring");
+    let working = daemon.api.working().unwrap();
+    working.engine.tidy_up().await.unwrap();
+    let health_then = client.health(HealthRequest {}).await.unwrap();
+    let workspaces = health_then.workspaces.unwrap();
+    assert_eq!(workspaces.budget_bytes, 50 << 30);
+    assert!(
+        workspaces.words.contains("of 50.0 GiB"),
+        "{}",
+        workspaces.words
+    );
     assert_eq!(health.backups.len(), 1);
     assert!(health.live.iter().any(|run| run.run == long_run_id()));
     assert!(!health.service.installed && !health.service.words.is_empty());
