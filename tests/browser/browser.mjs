@@ -27,6 +27,15 @@ const QUIET = [
   "--disable-sync",
 ];
 
+/** The interface from this folder, where the daemon under test was built with another one. */
+const UI = process.env.LH_UI;
+
+const serveFrom = (context, folder) =>
+  context.route(/^http:\/\/[^/]+\/(?!v1\/)/, (route) => {
+    const { pathname } = new URL(route.request().url());
+    return route.fulfill({ path: join(folder, pathname === "/" ? "index.html" : pathname) });
+  });
+
 export const launch = () => chromium.launch({ executablePath: CHROMIUM, args: QUIET });
 
 /** A page on the world's daemon. Whatever it logs as an error, or asks of another host, fails the test at `done`. */
@@ -36,6 +45,7 @@ export async function open(browser, world, { path = "/", dark = false, size = { 
     colorScheme: dark ? "dark" : "light",
     reducedMotion: "reduce",
   });
+  if (UI) await serveFrom(context, UI);
   const page = await context.newPage();
   const wrong = [];
   const elsewhere = [];

@@ -2,6 +2,8 @@
 // disconnected, light and dark, with text at 200 %.
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { accessible, fits, go, launch, open, picture, settled } from "./browser.mjs";
 import { MODEL, say, tool, World } from "./world.mjs";
@@ -137,6 +139,58 @@ describe("a home with work in it", () => {
       });
     }
   }
+
+  for (const dark of [false, true]) {
+    const look = dark ? "dark" : "light";
+
+    test(`what going back would do is said before anything is touched, ${look}`, async () => {
+      const { page, done } = await open(browser, world, { path: `/runs/${finished}/timeline`, dark });
+      await page.getByRole("button", { name: "Roll back to here (cp1)" }).click();
+      const dialog = page.getByRole("alertdialog", { name: "Roll back to cp1?" });
+      await dialog.getByText(/no longer count/).waitFor();
+      await accessible(page, `rollback, ${look}`);
+      await picture(page, `rollback-${look}`);
+      await page.keyboard.press("Escape");
+      await dialog.waitFor({ state: "detached" });
+      assert.equal(world.show(finished).state, "completed");
+      await done();
+    });
+  }
+
+  test("a run goes back, the undone stays in sight, and an undo brings it again", async () => {
+    const run = world.start("fix", "Fix it and go back");
+    await world.reaches(run, "completed", 60_000);
+    const file = join(world.show(run).workspace.path, "add.py");
+    assert.match(readFileSync(file, "utf8"), /a \+ b/);
+    const { page, done } = await open(browser, world, { path: `/runs/${run}/timeline` });
+    await page.getByRole("button", { name: "Roll back to here (cp1)" }).click();
+    await page.getByRole("button", { name: "Roll back", exact: true }).click();
+    await page.getByText("Rolled back to cp1").waitFor();
+    assert.match(readFileSync(file, "utf8"), /a - b/);
+    await page.getByText("Undone", { exact: true }).first().waitFor();
+    await accessible(page, "rolled back");
+    await picture(page, "rolled-back-light");
+    await page.getByRole("button", { name: "Undo" }).first().click();
+    await page.getByText("As it was before the rollback").waitFor();
+    assert.match(readFileSync(file, "utf8"), /a \+ b/);
+    await page.getByText("Undone", { exact: true }).first().waitFor({ state: "detached" });
+    await done();
+  });
+
+  test("a fork begins at a checkpoint, and says whose it is", async () => {
+    const { page, done } = await open(browser, world, { path: `/runs/${finished}/timeline` });
+    await page.getByRole("button", { name: "Fork… (cp1)" }).click();
+    const dialog = page.getByRole("dialog", { name: "Fork from cp1" });
+    await dialog.getByText(/This one stays as it is/).waitFor();
+    await picture(page, "fork-light");
+    await dialog.getByRole("button", { name: "Fork", exact: true }).click();
+    await page.getByText("Forked from cp1").waitFor();
+    await page.waitForURL((url) => url.hash.startsWith("#/runs/") && !url.hash.includes(finished));
+    await page.keyboard.press("Escape");
+    await page.getByRole("tab", { name: "Details" }).click();
+    await page.getByRole("link", { name: finished }).waitFor();
+    await done();
+  });
 
   test("what a model says streams in before the journal has it", async () => {
     const { page, done } = await open(browser, world, { path: "/runs" });

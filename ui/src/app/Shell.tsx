@@ -5,6 +5,7 @@ import { isActionId, runAction } from "../actions/registry";
 import { HelpSheet } from "../features/help/HelpSheet";
 import { UndoBar } from "../features/inbox/UndoBar";
 import { Palette } from "../features/palette/Palette";
+import { TravelDialog } from "../features/travel/TravelDialog";
 import { useLink } from "../queries/link";
 import { useOpenReviewCount } from "../queries/status";
 import { useAnnouncer } from "../stores/announcer";
@@ -51,6 +52,7 @@ function Frame({ room }: { room: string }) {
       <UndoBar />
       <Palette />
       <HelpSheet />
+      <TravelDialog />
       <LiveRegions />
     </div>
   );

@@ -1,4 +1,4 @@
-import { screen, waitFor } from "@testing-library/react";
+import { screen, waitFor, within } from "@testing-library/react";
 import { expect, test } from "vitest";
 import type { Health } from "../../ipc/bindings";
 import { ago, anId, aStatus } from "../../test/fixtures";
@@ -94,4 +94,46 @@ test("a backup is made and its place named", async () => {
   await user.click(await screen.findByRole("button", { name: "Back up now" }));
   await waitFor(() => expect(daemon.requests("backup")).toHaveLength(1));
   expect(await screen.findByText("/b/new.db")).toBeInTheDocument();
+});
+
+test("who holds which folder, what workspaces take, and what can be freed", async () => {
+  const holder = anId();
+  const { container } = renderRoom(<HealthRoom />, {
+    at: "/health",
+    script: {
+      ...quiet,
+      health: aHealth({
+        locks: [
+          {
+            scope: "/home/ann/parser",
+            run: holder,
+            title: "Fix the parser",
+            purpose: "in-place",
+            since: ago(600),
+            beat: ago(130),
+            waiting: [anId(), anId()],
+          },
+        ],
+        workspaces: {
+          measured_at: ago(30),
+          workspaces: 3,
+          work_bytes: 6e9,
+          snapshot_bytes: 2e9,
+          budget_bytes: 20e9,
+          freeable_bytes: 5e9,
+          freeable_runs: 2,
+          words: "Workspaces take 8 GB of 20 GB.",
+        },
+      }),
+    },
+  });
+  const row = await screen.findByRole("row", { name: /\/home\/ann\/parser/ });
+  expect(row).toHaveTextContent(/Fix the parser works there.*10 min ago.*2 min ago.*2 runs/);
+  expect(within(row).getByRole("link", { name: "Fix the parser" })).toHaveAttribute(
+    "href",
+    expect.stringContaining(holder),
+  );
+  const disk = screen.getByRole("region", { name: "Workspaces" });
+  expect(disk).toHaveTextContent(/5 GB, by discarding 2 runs that are over/);
+  await expectAccessible(container);
 });

@@ -10,7 +10,9 @@ import { Doctor } from "./Doctor";
 import { Gates } from "./Gates";
 import styles from "./HealthRoom.module.css";
 import { Heartbeats } from "./Heartbeats";
+import { Locks } from "./Locks";
 import { LogTail } from "./LogTail";
+import { Workspaces } from "./Workspaces";
 
 /** Is it all alive, and is there room to go on. */
 export function HealthRoom() {
@@ -27,11 +29,13 @@ export function HealthRoom() {
         )}
       </Loaded>
       <Gates />
+      {health.data && <Locks locks={health.data.locks ?? []} />}
       <Doctor />
       <Loaded query={health} what="disk use and backups" lines={3}>
         {(data) => (
           <>
             <Disk health={data} />
+            {data.workspaces && <Workspaces use={data.workspaces} />}
             <Backups backups={data.backups} />
           </>
         )}

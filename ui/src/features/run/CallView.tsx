@@ -5,6 +5,7 @@ import {
   CircleHelp,
   FlaskConical,
   type LucideIcon,
+  PackageOpen,
   Wrench,
 } from "lucide-react";
 import { Badge, type Tone } from "../../components/Badge";
@@ -29,6 +30,7 @@ const ICONS: Record<OpView["kind"], LucideIcon> = {
   model: Bot,
   tool: Wrench,
   verify: FlaskConical,
+  setup: PackageOpen,
 };
 
 export function stateOf(op: OpView): { words: string; tone: Tone } | null {

@@ -81,6 +81,17 @@ function Settings({ view }: { view: RunView }) {
                 "no other run"
               ),
             ],
+            [
+              "Forked from",
+              view.fork ? (
+                <span key="fork">
+                  {view.fork.checkpoint} of{" "}
+                  <PlaceLink to={{ room: "run", run: view.fork.run }}>{view.fork.run}</PlaceLink>
+                </span>
+              ) : (
+                "no other run"
+              ),
+            ],
             ["Attempts", count(view.attempts)],
             ["Created", exact(view.created_at)],
             ["Started", view.started_at ? exact(view.started_at) : "not yet"],

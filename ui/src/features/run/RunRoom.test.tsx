@@ -12,7 +12,8 @@ import type {
 import { CallError } from "../../ipc/errors";
 import type { Script } from "../../ipc/transport/fake";
 import type { RunTab } from "../../lib/places";
-import { aDelta, aFrame, ago, ahead, anOp, aReview, aRunView } from "../../test/fixtures";
+import { useTravel } from "../../stores/travel";
+import { aDelta, aFrame, ago, ahead, anId, anOp, aReview, aRunView } from "../../test/fixtures";
 import { expectAccessible, renderRoom } from "../../test/render";
 import { RunRoom } from "./RunRoom";
 import { useDrafts, useOpened } from "./run-state";
@@ -82,7 +83,10 @@ function aStep(step: number, over: Partial<StepView> = {}): StepView {
   };
 }
 
-function pages(total: number, special: Record<number, StepView> = {}): Script["steps"] {
+function pages(
+  total: number,
+  special: Record<number, StepView> = {},
+): NonNullable<Script["steps"]> {
   return ({ from = 0, count }): StepPage => ({
     run: RUN,
     total,
@@ -473,4 +477,51 @@ describe("the other parts", () => {
     expect(screen.getByText("Fix the parser so that nested lists are read.")).toBeVisible();
     await expectAccessible(container);
   });
+});
+
+it("each checkpoint offers the ways back; what was undone is marked", async () => {
+  const { user } = renderRoom(<RunRoom run={RUN} tab="timeline" />, {
+    script: {
+      show: aRunView({ id: RUN, state: "paused", steps: 3 }),
+      steps: pages(3, { 2: aStep(2, { undone: true }) }),
+    },
+  });
+  const undone = (await screen.findByRole("heading", { name: "Step 2" })).closest("li");
+  expect(await within(undone as HTMLElement).findByText("Undone")).toBeVisible();
+  expect(screen.getAllByText("Undone")).toHaveLength(1);
+  await user.click(screen.getByRole("button", { name: "Roll back to here (cp1)" }));
+  expect(useTravel.getState().travel).toEqual({ run: RUN, checkpoint: "cp1", how: "rollback" });
+  await user.click(screen.getByRole("button", { name: "Resume from here (cp3)" }));
+  expect(useTravel.getState().travel).toMatchObject({ checkpoint: "cp3", how: "resume" });
+});
+
+it("a rollback elsewhere marks steps that were read long ago", async () => {
+  const { daemon } = renderRoom(<RunRoom run={RUN} tab="timeline" />, {
+    script: { show: aRunView({ id: RUN, state: "paused", steps: 18 }), steps: pages(18) },
+  });
+  await screen.findByText("I run the tests, step 15.");
+  daemon.answer("steps", pages(18, { 15: aStep(15, { undone: true }) }));
+  daemon.push(
+    aFrame(RUN, {
+      kind: "rolled_back",
+      to: 14,
+      seq: 1,
+      snapshot: "abc",
+      messages: 4,
+      by: "cli",
+    }),
+  );
+  expect(await screen.findByText("Undone")).toBeVisible();
+});
+
+it("a fork says what it was forked from", async () => {
+  const parent = anId();
+  renderRoom(<RunRoom run={RUN} tab="details" />, {
+    script: {
+      show: aRunView({ id: RUN, fork: { run: parent, checkpoint: "cp4" } }),
+      logs: { run: RUN, entries: [], next: null },
+    },
+  });
+  const link = await screen.findByRole("link", { name: parent });
+  expect(link.parentElement).toHaveTextContent(/^cp4 of /);
 });

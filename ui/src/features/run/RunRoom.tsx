@@ -24,6 +24,7 @@ import {
 import { useRunSummary } from "../../queries/runs";
 import { useGo, useSearch } from "../../stores/navigation";
 import { toast } from "../../stores/toasts";
+import { openTravel } from "../../stores/travel";
 import { Attention } from "./Attention";
 import { ChangesTab } from "./ChangesTab";
 import { CostTab } from "./CostTab";
@@ -181,6 +182,11 @@ function Actions({ view, actions }: { view: RunView | undefined; actions: RunAct
           },
           { id: "copy", label: "Copy the run's id", run: () => runAction("run.copy-id") },
           null,
+          {
+            id: "fork",
+            label: "Fork from the newest checkpoint…",
+            run: () => openTravel({ run: view.id, checkpoint: null, how: "fork" }),
+          },
           {
             id: "apply",
             label: "Apply the changes to a branch",

@@ -1,4 +1,6 @@
 import { memo, useMemo } from "react";
+import { Badge } from "../../components/Badge";
+import { cx } from "../../components/cx";
 import { Duration, Money, RelativeTime } from "../../components/figures";
 import type { StepView } from "../../ipc/bindings";
 import { sumUsd } from "../../lib/money";
@@ -31,11 +33,16 @@ export const StepRow = memo(function StepRow(props: {
     );
   }
   return (
-    <div className={styles.stepBody}>
+    <div className={cx(styles.stepBody, step.undone && styles.undone)}>
       <header className={styles.stepHead}>
         <h3 className={styles.stepTitle}>
           {index === 0 ? "Before the first step" : `Step ${index}`}
         </h3>
+        {step.undone && (
+          <Badge title="The run went back to before this step. What was said and changed in it no longer counts.">
+            Undone
+          </Badge>
+        )}
         <RelativeTime at={step.at} />
         {index > 0 && (
           <Duration from={step.at} to={step.ended_at ?? (props.live ? null : lastHeard(step))} />

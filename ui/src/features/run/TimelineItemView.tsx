@@ -18,10 +18,11 @@ import { oneLine, plain } from "../../lib/plain";
 import { exact } from "../../lib/time";
 import { causeWords } from "../../queries/run-words";
 import { PlaceLink } from "../../stores/navigation";
+import { openTravel, type TravelHow } from "../../stores/travel";
 import { CallView } from "./CallView";
 import { Said } from "./Said";
 import styles from "./Timeline.module.css";
-import type { ReviewItem, TimelineItem, WaitItem } from "./timeline";
+import type { CheckpointItem, ReviewItem, TimelineItem, WaitItem } from "./timeline";
 import { originWords, timeOfDay, waitedWords, waitWords } from "./words";
 
 /** A line of the timeline: an icon, what happened, when. */
@@ -67,11 +68,7 @@ export function TimelineItemView({ run, item }: { run: string; item: TimelineIte
         </Line>
       );
     case "checkpoint":
-      return (
-        <div className={styles.checkpoint}>
-          <span title={item.snapshot}>Checkpoint {item.id}</span>
-        </div>
-      );
+      return <CheckpointLine run={run} item={item} />;
     case "interrupted":
       return (
         <Line icon={OctagonAlert} at={item.at} tone="warn">
@@ -136,6 +133,29 @@ export function TimelineItemView({ run, item }: { run: string; item: TimelineIte
         </Line>
       );
   }
+}
+
+/** A point to come back to. Plain buttons: every step has such a line. */
+function CheckpointLine({ run, item }: { run: string; item: CheckpointItem }) {
+  const checkpoint = `cp${item.id}`;
+  const button = (how: TravelHow, words: string) => (
+    <button
+      type="button"
+      className={styles.travel}
+      aria-label={`${words} (${checkpoint})`}
+      onClick={() => openTravel({ run, checkpoint, how })}
+    >
+      {words}
+    </button>
+  );
+  return (
+    <div className={styles.checkpoint}>
+      <span title={item.snapshot}>Checkpoint {item.id}</span>
+      {button("resume", "Resume from here")}
+      {button("fork", "Fork…")}
+      {button("rollback", "Roll back to here")}
+    </div>
+  );
 }
 
 function WaitLine({ item }: { item: WaitItem }) {

@@ -77,13 +77,21 @@ export interface WaitItem {
 
 export type NoteTone = "calm" | "warn" | "bad" | "good";
 
+export interface CheckpointItem {
+  type: "checkpoint";
+  key: string;
+  at: string;
+  id: number;
+  snapshot: string;
+}
+
 export type TimelineItem =
   | CallItem
   | ReviewItem
   | WaitItem
   | { type: "message"; key: string; at: string; origin: MessageOrigin; text: string }
   | { type: "briefing"; key: string; at: string; text: string }
-  | { type: "checkpoint"; key: string; at: string; id: number; snapshot: string }
+  | CheckpointItem
   | {
       type: "interrupted";
       key: string;

@@ -2,6 +2,7 @@ import { screen, waitFor, within } from "@testing-library/react";
 import { expect, test } from "vitest";
 import { CallError } from "../../ipc/errors";
 import { useConnection } from "../../stores/connection";
+import { useTravel } from "../../stores/travel";
 import { aRun, aRunView } from "../../test/fixtures";
 import { expectAccessible, renderRoom } from "../../test/render";
 import { RunsRoom } from "./RunsRoom";
@@ -136,4 +137,20 @@ test("without a daemon the buttons say why they do nothing", async () => {
   expect(row).toBeVisible();
   await waitFor(() => expect(screen.getByRole("button", { name: /^Resume/ })).toBeDisabled());
   expect(screen.getAllByText("Not connected to the daemon").length).toBeGreaterThan(0);
+});
+
+test("one run can be forked from the list, from its newest checkpoint", async () => {
+  const run = aRun({ title: "Fix the parser" });
+  const { user } = renderRoom(<RunsRoom />, {
+    at: "/runs",
+    script: { runs: listOf([run, aRun({ title: "Other" })]) },
+  });
+  await screen.findByRole("option", { name: /Fix the parser/ });
+  await user.keyboard("{Control>}a{/Control}");
+  expect(screen.queryByRole("button", { name: "Fork…" })).toBeNull();
+  await user.keyboard("{Control>}");
+  await user.click(screen.getByRole("option", { name: /Other/ }));
+  await user.keyboard("{/Control}");
+  await user.click(await screen.findByRole("button", { name: "Fork…" }));
+  expect(useTravel.getState().travel).toEqual({ run: run.id, checkpoint: null, how: "fork" });
 });

@@ -17,6 +17,7 @@ import { canCancel, canPause, canResume, RUN_STATES, stateName } from "../../que
 import { useRuns } from "../../queries/runs";
 import { useWhyNot } from "../../stores/connection";
 import { useGo, useSearch, useSearchText } from "../../stores/navigation";
+import { openTravel } from "../../stores/travel";
 import { RunRow } from "./RunRow";
 import styles from "./RunsRoom.module.css";
 import { choicesOf, keyOfRow, type Row, type RunFilter, rowsOf, SECTION_TITLES } from "./sections";
@@ -225,6 +226,7 @@ function RunsToolbar(props: {
   steering: ReturnType<typeof useSteering>;
 }) {
   const { meant, steering } = props;
+  const only = meant.length === 1 ? meant[0] : undefined;
   const why = useWhyNot();
   return (
     <>
@@ -246,6 +248,15 @@ function RunsToolbar(props: {
       {meant.some((run) => canPause(run.state)) && (
         <Button why={why} onPress={steering.pause} keys="p">
           Pause
+        </Button>
+      )}
+      {only && (
+        <Button
+          look="quiet"
+          why={why}
+          onPress={() => openTravel({ run: only.id, checkpoint: null, how: "fork" })}
+        >
+          Fork…
         </Button>
       )}
       {meant.some((run) => canCancel(run.state)) && (
