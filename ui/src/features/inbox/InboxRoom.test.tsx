@@ -436,3 +436,28 @@ describe("the inbox", () => {
     await expectAccessible(container);
   });
 });
+
+it("a conflict shows both sides as they are, and each way out", async () => {
+  const conflict = aReview({
+    kind: "conflict",
+    title: "You changed add.py meanwhile",
+    detail:
+      "add.py: both changed it\n\n--- add.py\n<<<<<<< yours\na - b\n=======\na + b\n>>>>>>> the run's\n",
+    arguments: null,
+    choices: [
+      { id: "mine", label: "Keep mine", effect: "These files stay as you have them." },
+      { id: "theirs", label: "Take the run's", effect: "These files become the run's version." },
+    ],
+  });
+  renderRoom(<InboxRoom review={null} />, {
+    at: "/inbox",
+    script: {
+      reviews: { reviews: [conflict] },
+      review: aReviewDetail({ review: conflict }),
+    },
+  });
+  const sides = await screen.findByRole("region", { name: "Both sides" });
+  expect(sides).toHaveTextContent(/<<<<<<< yours a - b ======= a \+ b >>>>>>> the run's/);
+  expect(screen.getByRole("button", { name: /Keep mine/ })).toBeEnabled();
+  expect(screen.getByRole("button", { name: /Take the run's/ })).toBeEnabled();
+});

@@ -6,7 +6,7 @@ import { DiffView } from "../../components/DiffView";
 import { TextField } from "../../components/fields";
 import { Duration, RelativeTime } from "../../components/figures";
 import { EmptyState, ErrorState, Notice, Skeleton } from "../../components/states";
-import type { OpView, RunView } from "../../ipc/bindings";
+import type { OpView, RunView, TestChange } from "../../ipc/bindings";
 import type { DiffLine } from "../../lib/diff";
 import { plural } from "../../lib/numbers";
 import { plain } from "../../lib/plain";
@@ -90,6 +90,7 @@ export function ChangesTab(props: {
         </Button>
       </div>
       <Verify run={run} />
+      <TestsChanged changes={props.view?.tests_changed ?? []} />
       {about && (
         <CommentForm
           key={`${about.path}:${about.line}`}
@@ -219,6 +220,27 @@ function Comments(props: {
         Send {plural(props.comments.length, "comment")} to the agent
       </Button>
     </section>
+  );
+}
+
+/** What judges the work was changed by the work: whoever takes it over looks at that first. */
+function TestsChanged({ changes }: { changes: readonly TestChange[] }) {
+  if (changes.length === 0) return null;
+  return (
+    <div className={styles.verify}>
+      <Notice
+        tone="warn"
+        title={`It changed ${plural(changes.length, "file")} of what judges it: what passed may have been weakened`}
+      >
+        <ul aria-label="Changed tests and their settings">
+          {changes.map((change) => (
+            <li key={change.path}>
+              <code>{plain(change.path)}</code> {plain(change.reason)}
+            </li>
+          ))}
+        </ul>
+      </Notice>
+    </div>
   );
 }
 

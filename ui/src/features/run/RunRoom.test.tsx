@@ -525,3 +525,18 @@ it("a fork says what it was forked from", async () => {
   const link = await screen.findByRole("link", { name: parent });
   expect(link.parentElement).toHaveTextContent(/^cp4 of /);
 });
+
+it("warns where the run changed what judges it", async () => {
+  renderRoom(<RunRoom run={RUN} tab="changes" />, {
+    script: {
+      show: aRunView({
+        id: RUN,
+        tests_changed: [{ path: "tests/lexer.rs", reason: "an assertion was removed" }],
+      }),
+      steps: pages(1),
+      diff: { run: RUN, diff: "", files: [] },
+    },
+  });
+  const list = await screen.findByRole("list", { name: "Changed tests and their settings" });
+  expect(list).toHaveTextContent("tests/lexer.rs an assertion was removed");
+});
