@@ -1,5 +1,7 @@
 //! Journeys of users, over the real binary.
 
+mod applying;
+mod applying_crashes;
 mod bad_input;
 mod budgets;
 mod campaign;

@@ -98,24 +98,50 @@ export type ApiError = {
 	hint?: string,
 };
 
-/**  It is there. */
+/**  It is there, or a person has to decide first. */
 export type Applied = {
 	/**  The run. */
 	run: RunId,
-	/**  The branch or folder it was put into. */
+	/**  The branch or folder it was put into; empty while a review is open. */
 	target: string,
 	/**  The commit, where there is one. */
 	commit: string | null,
+	/**  Each path of the result, and what became of it. */
+	paths?: AppliedPath[],
+	/**  Where the user's files are as they were before, if any was replaced or removed. */
+	kept?: KeptFiles | null,
+	/**  The review somebody has to answer first: nothing has been changed yet. */
+	review?: ReviewId | null,
 };
 
-/**  Into what a run's result is put. */
-export type ApplyAs = 
-/**  A new branch; the user's checkout stays as it is. */
-"branch" | 
-/**  A commit on the current branch. */
-"commit" | 
-/**  Uncommitted changes. */
-"changes";
+/**  What became of one path of a result. */
+export type AppliedPath = {
+	/**  Relative to the top of the project's repository. */
+	path: string,
+	/**  What. */
+	what: AppliedWhat,
+	/**  Why somebody has to decide about it. */
+	why?: string | null,
+};
+
+/**  What became of one path of a result. */
+export type AppliedWhat = 
+/**  It is as the run made it. */
+"written" | 
+/**  It is gone, as in the run. */
+"deleted" | 
+/**  It has the run's changes and the user's. */
+"merged" | 
+/**  The user had the same already. */
+"same" | 
+/**  It is as the run made it; the user's version is kept aside. */
+"replaced_yours" | 
+/**  It is as the user has it. */
+"kept_yours" | 
+/**  It is inside a submodule, which is not the project's to change. */
+"left_out" | 
+/**  Somebody has to decide first. */
+"conflict";
 
 /**  Into what a run's result is put. */
 export type ApplyInto = 
@@ -131,7 +157,13 @@ export type ApplyRequest = {
 	/**  The run (id or unique prefix). */
 	run: string,
 	/**  Into what. */
-	as?: ApplyAs,
+	as?: ApplyInto,
+	/**  The name of the branch, if it becomes one; one is made up otherwise. */
+	branch?: string | null,
+	/**  Only these files and folders, relative to the project; all when empty. */
+	paths?: string[],
+	/**  Who asks; the command line when absent. */
+	by?: string | null,
 };
 
 /**  Names a new backend. */
@@ -1107,6 +1139,14 @@ string |
 Json[] | 
 /**  An object. */
 { [key in string]: Json };
+
+/**  The user's files as they were before an apply. */
+export type KeptFiles = {
+	/**  A git store of Longhaul's; it goes when the run is discarded. */
+	store: string,
+	/**  The commit in it that has the files. */
+	commit: string,
+};
 
 /**  Where a new backend's key comes from. */
 export type KeySource = 
@@ -2750,7 +2790,7 @@ export const tags: { readonly [name in keyof Endpoints]: { readonly provides: re
   cancel: { provides: [], invalidates: ["run","runs","reviews"] },
   message: { provides: [], invalidates: ["run"] },
   diff: { provides: ["run"], invalidates: [] },
-  apply: { provides: [], invalidates: ["run"] },
+  apply: { provides: [], invalidates: ["run","reviews"] },
   discard: { provides: [], invalidates: ["run","runs"] },
   reviews: { provides: ["reviews"], invalidates: [] },
   decide: { provides: [], invalidates: ["run","runs","reviews"] },

@@ -265,6 +265,12 @@ pub(crate) struct ApplyArgs {
     /// Into what
     #[arg(long = "as", value_enum, default_value_t = Into::Branch)]
     pub(crate) into: Into,
+    /// The branch's name; without it longhaul/ and the run's last characters
+    #[arg(long, value_name = "NAME")]
+    pub(crate) branch: Option<String>,
+    /// Only this file or folder, relative to the project; may be given several times
+    #[arg(long = "path", value_name = "PATH")]
+    pub(crate) paths: Vec<String>,
 }
 
 /// Which reviews are listed.

@@ -1,5 +1,6 @@
 //! What each command does.
 
+mod apply;
 mod backend;
 mod cost;
 mod daemon;
@@ -74,7 +75,7 @@ async fn call(context: &Context, command: Command) -> Result<u8, Failure> {
         Command::Rollback(args) => lineage::rollback(context, args).await,
         Command::Message(args) => steer::message(context, args).await,
         Command::Diff(args) => steer::diff(context, args).await,
-        Command::Apply(args) => steer::apply(context, args).await,
+        Command::Apply(args) => apply::apply(context, args).await,
         Command::Discard(args) => steer::discard(context, args).await,
         Command::Reviews(args) => reviews::list(context, args).await,
         Command::Approve(args) => reviews::approve(context, args).await,

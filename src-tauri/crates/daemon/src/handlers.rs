@@ -1,6 +1,7 @@
 //! One function an endpoint, named as in the protocol's list.
 
 mod agents;
+mod applying;
 mod backends;
 mod figures;
 mod health;
@@ -18,6 +19,7 @@ mod settings;
 pub(crate) mod steps;
 
 pub(crate) use agents::{agents_found, probe};
+pub(crate) use applying::apply;
 pub(crate) use backends::{backend_add, backend_list, backend_remove, backend_test};
 pub(crate) use figures::{cost, limits};
 pub(crate) use health::{backup, doctor, restore, status, stop, version};
@@ -30,7 +32,7 @@ pub(crate) use projects::{folders, project, projects};
 pub(crate) use rehearsal::rehearsal;
 pub(crate) use reviews::{decide, review, reviews, snooze, undo};
 pub(crate) use runs::{
-    apply, cancel, diff, discard, logs, message, pause, resume, show, start_error, start_run,
+    cancel, diff, discard, logs, message, pause, resume, show, start_error, start_run,
 };
 pub(crate) use series::cost_series;
 pub(crate) use settings::{setting, settings};

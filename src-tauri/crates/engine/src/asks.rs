@@ -365,6 +365,61 @@ pub(crate) fn dependency(run: &Run, other: &Run, now: Timestamp) -> Review {
     review
 }
 
+/// What the user did meanwhile stands against what is to be applied.
+pub(crate) fn conflict(
+    run: &Run,
+    conflicts: &workspace::Conflicts,
+    detail: String,
+    now: Timestamp,
+) -> Review {
+    let (count, first) = (conflicts.paths.len(), &conflicts.paths[0]);
+    let files = match count {
+        1 => first.path.clone(),
+        n => format!("{} and {} more", first.path, n - 1),
+    };
+    let rest = match conflicts.clean {
+        0 => String::new(),
+        n => format!("; {n} other file(s) can be applied as they are"),
+    };
+    let mut review = ask(
+        run,
+        ReviewKind::Conflict,
+        first_line(&format!("You changed {files} meanwhile"), TITLE),
+        format!(
+            "{}{rest}. Nothing has been changed yet.",
+            first.kind.words()
+        ),
+        detail,
+        now,
+    );
+    review.digest = Some(domain::Digest(conflicts.digest.clone()));
+    if conflicts.replaceable {
+        review.choices.push(Choice::new(
+            "theirs",
+            "Take the run's",
+            "These files become the run's version. Yours are kept as copies in the run's store.",
+        ));
+    }
+    review.choices.push(Choice::new(
+        "mine",
+        "Keep mine",
+        "These files stay as you have them; the rest is applied.",
+    ));
+    if run.task.workspace == domain::WorkspaceMode::Clone {
+        review.choices.push(Choice::new(
+            "branch",
+            "As a branch",
+            "All of it becomes a new branch, for you to merge; your files stay as they are.",
+        ));
+    }
+    review.choices.push(Choice::new(
+        "cancel",
+        "Do not apply",
+        "Nothing is applied; the run's result stays where it is.",
+    ));
+    review
+}
+
 /// The id of the run's open or decided review of a kind, if there is one.
 pub(crate) fn pending(run: &Run, kind: ReviewKind) -> Option<(ReviewId, &Review)> {
     run.reviews

@@ -3,9 +3,7 @@
 
 use std::time::Duration;
 
-use domain::{
-    Event, FailCause, InterruptCause, MessageOrigin, Phase, QueueReason, Run, RunId, WorkspaceMode,
-};
+use domain::{Event, FailCause, InterruptCause, MessageOrigin, Phase, QueueReason, Run, RunId};
 use store::AppendError;
 
 use crate::core::{Core, Engine};
@@ -135,53 +133,6 @@ impl Engine {
             .diff(None, None)
             .await
             .map_err(|e| CommandError::Workspace(e.to_string()))
-    }
-
-    /// Puts the run's last checkpoint into the user's repository as a new branch.
-    /// Returns the branch and its commit.
-    pub async fn apply_as_branch(
-        &self,
-        run: RunId,
-        branch: Option<&str>,
-    ) -> Result<(String, String), CommandError> {
-        let now = self.core.load(run).await?;
-        let Some(checkpoint) = &now.checkpoint else {
-            return Err(CommandError::not_now(
-                "the run has no checkpoint yet",
-                "wait for its first step to end",
-            ));
-        };
-        if now.task.workspace != WorkspaceMode::Clone {
-            return Err(CommandError::not_now(
-                format!(
-                    "a branch can only be made from a clone; this run works on a {}",
-                    now.task.workspace
-                ),
-                "look at `longhaul diff` and take over the files you want",
-            ));
-        }
-        let id = now.id.to_string();
-        let name = branch.map_or_else(
-            || format!("longhaul/{}", &id[id.len() - 8..]),
-            str::to_owned,
-        );
-        let workspace = self.core.workspace_of(&now).await?;
-        let applied = workspace
-            .apply_branch(workspace::ApplyBranch {
-                snapshot: &checkpoint.snapshot,
-                branch: &name,
-                message: &format!("{}\n\nMade by Longhaul run {id}.", now.task.title),
-                at: checkpoint.at.0 / 1000,
-                paths: &[],
-            })
-            .await
-            .map_err(|e| CommandError::Workspace(e.to_string()))?;
-        let event = Event::Applied {
-            target: applied.branch.clone(),
-            commit: applied.commit.clone(),
-        };
-        self.core.append(run, Batch::of(event)).await?;
-        Ok((applied.branch, applied.commit))
     }
 
     /// Removes the workspace of a run that is over.

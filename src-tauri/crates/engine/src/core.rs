@@ -82,6 +82,8 @@ pub(crate) struct Core {
     pub(crate) asking_auth: tokio::sync::Mutex<()>,
     pub(crate) leases: Leases,
     workers: Mutex<HashMap<RunId, Entry>>,
+    /// The strings of those that put results into projects.
+    pub(crate) appliers: Mutex<HashMap<RunId, Control>>,
     /// Changed while runs work; each look takes what is in force then.
     settings: RwLock<Arc<Settings>>,
     /// Keys the endpoint refused: backend to key fingerprint.
@@ -107,6 +109,7 @@ impl Engine {
             care: Mutex::default(),
             tidying: tokio::sync::Mutex::default(),
             workers: Mutex::default(),
+            appliers: Mutex::default(),
             refused: Mutex::default(),
             settings: RwLock::new(Arc::new(parts.settings.clone())),
             parts,
@@ -236,6 +239,7 @@ impl Core {
         if let Some(control) = self.control(run) {
             control.poke();
         }
+        self.poke_applier(run);
     }
 
     /// The strings of all living workers.

@@ -8,6 +8,8 @@
 
 mod agent_turn;
 mod answer;
+mod apply_words;
+mod applying;
 mod asks;
 mod backends;
 mod briefing;
@@ -51,6 +53,7 @@ mod watch;
 mod weakened;
 mod worker;
 
+pub use applying::{Apply, ApplyReport, ConflictPath};
 pub use backends::{BackendConfig, BackendError};
 pub use commands::CommandError;
 pub use core::{Engine, Parts, RunDelta};
@@ -65,4 +68,4 @@ pub use recovery::Recovered;
 pub use settings::{OnRestart, Settings};
 pub use start::{Estimate, NewRun, StartError};
 pub use workspace::{Along, BringPath, Uncommitted};
-pub use workspace::{ChangeStatus, ChangedFile};
+pub use workspace::{AppliedPath, ChangeStatus, ChangedFile, Kept, PathOutcome};

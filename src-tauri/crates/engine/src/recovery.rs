@@ -75,6 +75,7 @@ impl Engine {
                 }
             }
         }
+        core.take_up_applies().await;
         core.collect_leftovers().await.map_err(|e| e.to_string())?;
         Ok(recovered)
     }

@@ -65,7 +65,7 @@ macro_rules! endpoints {
             cancel: CancelRequest => RunAck, provides [], invalidates [Run, Runs, Reviews];
             message: MessageRequest => RunAck, provides [], invalidates [Run];
             diff: DiffRequest => DiffView, provides [Run], invalidates [];
-            apply: ApplyRequest => Applied, provides [], invalidates [Run];
+            apply: ApplyRequest => Applied, provides [], invalidates [Run, Reviews];
             discard: DiscardRequest => RunAck, provides [], invalidates [Run, Runs];
             reviews: ReviewsRequest => ReviewList, provides [Reviews], invalidates [];
             decide: DecideRequest => Decided, provides [], invalidates [Run, Runs, Reviews];

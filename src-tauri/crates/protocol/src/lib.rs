@@ -68,9 +68,10 @@ pub use reviews::{
     SnoozeRequest, UndoRequest, Undone,
 };
 pub use runs::{
-    Applied, ApplyAs, ApplyRequest, CancelRequest, DiffRequest, DiffView, DiscardRequest, Estimate,
-    LogPage, LogsRequest, MessageRequest, OpsWanted, PauseRequest, ResumeRequest, RunAck, RunAcks,
-    RunList, RunRequest, RunSelector, RunStarted, RunSummary, RunsRequest, ShowRequest,
+    Applied, AppliedPath, AppliedWhat, ApplyRequest, CancelRequest, DiffRequest, DiffView,
+    DiscardRequest, Estimate, KeptFiles, LogPage, LogsRequest, MessageRequest, OpsWanted,
+    PauseRequest, ResumeRequest, RunAck, RunAcks, RunList, RunRequest, RunSelector, RunStarted,
+    RunSummary, RunsRequest, ShowRequest,
 };
 pub use settings::{
     Setting, SettingChange, SettingChoice, SettingKind, SettingList, SettingsRequest,

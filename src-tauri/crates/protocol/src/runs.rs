@@ -1,6 +1,6 @@
 //! Runs: starting, listing and steering them.
 
-use domain::{BackendKind, NanoUsd, Preset, RunId, RunState, WorkspaceMode};
+use domain::{ApplyInto, BackendKind, NanoUsd, Preset, ReviewId, RunId, RunState, WorkspaceMode};
 use serde::{Deserialize, Serialize};
 
 use crate::events::LogEntry;
@@ -289,36 +289,89 @@ pub struct DiffView {
     pub files: Vec<String>,
 }
 
-/// Into what a run's result is put.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, specta::Type)]
-#[serde(rename_all = "snake_case")]
-pub enum ApplyAs {
-    /// A new branch; the user's checkout stays as it is.
-    #[default]
-    Branch,
-    /// A commit on the current branch.
-    Commit,
-    /// Uncommitted changes.
-    Changes,
-}
-
 /// Puts a run's result into the user's project.
 #[derive(Clone, Debug, Serialize, Deserialize, specta::Type)]
 pub struct ApplyRequest {
     /// The run (id or unique prefix).
     pub run: String,
     /// Into what.
-    #[serde(default, rename = "as")]
-    pub into: ApplyAs,
+    #[serde(default = "as_branch", rename = "as")]
+    pub into: ApplyInto,
+    /// The name of the branch, if it becomes one; one is made up otherwise.
+    #[serde(default)]
+    pub branch: Option<String>,
+    /// Only these files and folders, relative to the project; all when empty.
+    #[serde(default)]
+    pub paths: Vec<String>,
+    /// Who asks; the command line when absent.
+    #[serde(default)]
+    pub by: Option<String>,
 }
 
-/// It is there.
+/// What touches nothing of the user's is what happens unasked.
+fn as_branch() -> ApplyInto {
+    ApplyInto::Branch
+}
+
+/// It is there, or a person has to decide first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, specta::Type)]
 pub struct Applied {
     /// The run.
     pub run: RunId,
-    /// The branch or folder it was put into.
+    /// The branch or folder it was put into; empty while a review is open.
     pub target: String,
     /// The commit, where there is one.
     pub commit: Option<String>,
+    /// Each path of the result, and what became of it.
+    #[serde(default)]
+    pub paths: Vec<AppliedPath>,
+    /// Where the user's files are as they were before, if any was replaced or removed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept: Option<KeptFiles>,
+    /// The review somebody has to answer first: nothing has been changed yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub review: Option<ReviewId>,
+}
+
+/// What became of one path of a result.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, specta::Type)]
+pub struct AppliedPath {
+    /// Relative to the top of the project's repository.
+    pub path: String,
+    /// What.
+    pub what: AppliedWhat,
+    /// Why somebody has to decide about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
+
+/// What became of one path of a result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, specta::Type)]
+#[serde(rename_all = "snake_case")]
+pub enum AppliedWhat {
+    /// It is as the run made it.
+    Written,
+    /// It is gone, as in the run.
+    Deleted,
+    /// It has the run's changes and the user's.
+    Merged,
+    /// The user had the same already.
+    Same,
+    /// It is as the run made it; the user's version is kept aside.
+    ReplacedYours,
+    /// It is as the user has it.
+    KeptYours,
+    /// It is inside a submodule, which is not the project's to change.
+    LeftOut,
+    /// Somebody has to decide first.
+    Conflict,
+}
+
+/// The user's files as they were before an apply.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, specta::Type)]
+pub struct KeptFiles {
+    /// A git store of Longhaul's; it goes when the run is discarded.
+    pub store: String,
+    /// The commit in it that has the files.
+    pub commit: String,
 }

@@ -19,6 +19,9 @@ use crate::workspace::Workspace;
 /// How often it is planned anew when the user's files change meanwhile.
 const TRIES: usize = 5;
 
+/// Says that an apply was begun.
+const BEGUN: &str = "applying";
+
 /// What to put into the user's project, and how.
 #[derive(Debug, Clone, Copy)]
 pub struct Apply<'a> {
@@ -288,6 +291,27 @@ impl Workspace {
         Err(ApplyError::Moved(moved))
     }
 
+    /// Notes that an apply begins, before the caller records that: the run is
+    /// named by [`Workspaces::unfinished_applies`] until it is forgotten.
+    pub async fn begin_apply(&self) -> Result<(), ApplyError> {
+        let run_dir = self.inner().run_dir.clone();
+        let note = {
+            let run_dir = run_dir.clone();
+            move || {
+                std::fs::File::create(run_dir.join(BEGUN))?.sync_all()?;
+                std::fs::File::open(&run_dir)?.sync_all()
+            }
+        };
+        blocking(note)
+            .await
+            .map_err(|e| ApplyError::io(&run_dir, e))
+    }
+
+    /// Where an apply writes: the project, or the top of its repository.
+    pub fn apply_root(&self) -> Result<PathBuf, ApplyError> {
+        self.users_root()
+    }
+
     /// Forgets the last apply's result: the caller has recorded it.
     pub async fn forget_apply(&self) -> Result<(), ApplyError> {
         let _alone = self.inner().applies.lock().await;
@@ -296,7 +320,13 @@ impl Workspace {
             let run_dir = run_dir.clone();
             move || match Plan::read(&run_dir)? {
                 Some(plan) if plan.phase != Phase::Done => Ok(()),
-                _ => Plan::remove(&run_dir),
+                _ => {
+                    Plan::remove(&run_dir)?;
+                    match std::fs::remove_file(run_dir.join(BEGUN)) {
+                        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(e),
+                        _ => Ok(()),
+                    }
+                }
             }
         });
         done.await.map_err(|e| ApplyError::io(&run_dir, e))
@@ -304,7 +334,7 @@ impl Workspace {
 }
 
 impl Workspaces {
-    /// The runs whose apply a crash cut off. [`Workspace::apply`] or
+    /// The runs whose apply was begun and not forgotten, or cut off. [`Workspace::apply`] or
     /// [`Workspaces::resume_apply`] brings it to its end.
     pub async fn unfinished_applies(&self) -> std::io::Result<Vec<String>> {
         let root = self.root.clone();
@@ -315,7 +345,8 @@ impl Workspaces {
             };
             let unfinished = entries.flatten().filter(|entry| {
                 let plan = Plan::read(&entry.path());
-                plan.is_ok_and(|plan| plan.is_some_and(|plan| plan.phase != Phase::Done))
+                entry.path().join(BEGUN).exists()
+                    || plan.is_ok_and(|p| p.is_some_and(|p| p.phase != Phase::Done))
             });
             Ok(unfinished
                 .map(|e| e.file_name().to_string_lossy().into_owned())

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::apply::ApplyError;
+use crate::apply::{AppliedPath, ApplyError, PathOutcome, shown};
 use crate::git::{Call, Git, first_line, zero_separated};
 use crate::planning::Selection;
 use crate::repository::verified;
@@ -43,6 +43,9 @@ pub struct Applied {
     /// Changed paths inside submodules, which a branch cannot carry.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<PathBuf>,
+    /// Each path of the run's work.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub paths: Vec<AppliedPath>,
 }
 
 impl Workspace {
@@ -70,7 +73,7 @@ impl Workspace {
             .prefix("apply-")
             .tempdir_in(&self.inner().run_dir)
             .map_err(|e| SnapshotError::io(&self.inner().run_dir, e))?;
-        let (tree, left_out) = landing.tree(scratch.path()).await?;
+        let (tree, changes) = landing.tree(scratch.path()).await?;
         let commit = match landing.existing(&tree).await? {
             Some(commit) => commit,
             None => landing.land(scratch.path(), &tree).await?,
@@ -78,7 +81,8 @@ impl Workspace {
         Ok(Applied {
             branch: what.branch.to_owned(),
             commit,
-            left_out,
+            paths: changes.outcomes(),
+            left_out: changes.left_out,
         })
     }
 }
@@ -148,7 +152,7 @@ impl Landing<'_> {
     /// The base commit's tree with the run's changes. Files are written out as
     /// they are and added with the repository's attributes in force, which the
     /// snapshots themselves ignore.
-    pub(crate) async fn tree(&self, scratch: &Path) -> Result<(String, Vec<PathBuf>), ApplyError> {
+    pub(crate) async fn tree(&self, scratch: &Path) -> Result<(String, Landed), ApplyError> {
         let changes = self.changes().await?;
         let files = scratch.join("files");
         std::fs::create_dir(&files).map_err(|e| SnapshotError::io(&files, e))?;
@@ -191,10 +195,10 @@ impl Landing<'_> {
         let add = landing("update-index").args(["--add", "--replace", "-z", "--stdin"]);
         self.git.run(add.input(listed(&changes.there))).await?;
         let tree = self.git.line(landing("write-tree")).await?;
-        Ok((tree, changes.left_out))
+        Ok((tree, changes))
     }
 
-    async fn changes(&self) -> Result<Changes, ApplyError> {
+    async fn changes(&self) -> Result<Landed, ApplyError> {
         let store = &self.workspace.inner().store;
         let (from, to) = (
             store.tree(self.workspace.base_snapshot()).await?,
@@ -210,9 +214,10 @@ impl Landing<'_> {
             .call("diff-tree")
             .args(["-r", "-z", "--no-renames", "--name-status"]);
         let diff = self.git.run(diff.args([&from, &to]).long()).await?;
-        let mut changes = Changes::default();
-        let wanted = Selection::new(&self.workspace.inner().marker.prefix, self.what.paths)?;
-        wanted.check(zero_separated(&diff).skip(1).step_by(2))?;
+        let mut changes = Landed::default();
+        let names = zero_separated(&diff).skip(1).step_by(2);
+        let prefix = &self.workspace.inner().marker.prefix;
+        let wanted = Selection::new(prefix, self.what.paths, names)?;
         let mut parts = zero_separated(&diff);
         while let (Some(status), Some(path)) = (parts.next(), parts.next()) {
             if !wanted.has(path) {
@@ -271,11 +276,32 @@ impl Landing<'_> {
     }
 }
 
+/// The paths a landing is about.
 #[derive(Default)]
-struct Changes {
+pub(crate) struct Landed {
     gone: Vec<Vec<u8>>,
     there: Vec<Vec<u8>>,
-    left_out: Vec<PathBuf>,
+    pub(crate) left_out: Vec<PathBuf>,
+}
+
+impl Landed {
+    fn outcomes(&self) -> Vec<AppliedPath> {
+        let all = |paths: &[Vec<u8>], what| {
+            let path = |path: &Vec<u8>| AppliedPath {
+                path: shown(path),
+                what,
+            };
+            paths.iter().map(path).collect::<Vec<_>>()
+        };
+        let mut done = all(&self.gone, PathOutcome::Deleted);
+        done.extend(all(&self.there, PathOutcome::Written));
+        done.extend(self.left_out.iter().map(|path| AppliedPath {
+            path: path.display().to_string(),
+            what: PathOutcome::LeftOut,
+        }));
+        done.sort_by(|a, b| a.path.cmp(&b.path));
+        done
+    }
 }
 
 fn within(path: &[u8], folders: &HashSet<&[u8]>) -> bool {

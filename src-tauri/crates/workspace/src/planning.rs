@@ -36,49 +36,50 @@ pub(crate) struct Item {
     pub(crate) entry: Option<Side>,
 }
 
-/// Only these files and folders, relative to the top.
-pub(crate) struct Selection(Vec<(Name, PathBuf)>);
+/// Only these files and folders, relative to the top; all when empty.
+pub(crate) struct Selection(Vec<Name>);
 
 impl Selection {
-    pub(crate) fn new(prefix: &str, paths: &[PathBuf]) -> Result<Selection, ApplyError> {
-        use std::os::unix::ffi::OsStrExt as _;
-        let one = |path: &PathBuf| {
-            let mut name = prefix.as_bytes().to_vec();
-            for part in path.components() {
-                match part {
-                    Component::CurDir => {}
-                    Component::Normal(part) => {
-                        if !name.is_empty() {
-                            name.push(b'/');
-                        }
-                        name.extend_from_slice(part.as_bytes());
-                    }
-                    _ => return Err(ApplyError::UnknownPath(path.display().to_string())),
-                }
-            }
-            Ok((name, path.clone()))
-        };
-        Ok(Selection(paths.iter().map(one).collect::<Result<_, _>>()?))
+    /// `paths` are relative to the project, or (as a diff shows them) to the top.
+    /// One at which there is none of `all` is refused.
+    pub(crate) fn new<'a>(
+        prefix: &str,
+        paths: &[PathBuf],
+        all: impl Iterator<Item = &'a [u8]> + Clone,
+    ) -> Result<Selection, ApplyError> {
+        let wanted = paths.iter().map(|path| {
+            let unknown = || ApplyError::UnknownPath(path.display().to_string());
+            let of_project = below(prefix, path).ok_or_else(unknown)?;
+            let of_top = below("", path).ok_or_else(unknown)?;
+            let mut either = [of_project, of_top].into_iter();
+            let found = either.find(|wanted| all.clone().any(|path| is_within(path, wanted)));
+            found.ok_or_else(unknown)
+        });
+        Ok(Selection(wanted.collect::<Result<_, _>>()?))
     }
 
     pub(crate) fn has(&self, path: &[u8]) -> bool {
-        self.0.is_empty() || self.0.iter().any(|(wanted, _)| is_within(path, wanted))
+        self.0.is_empty() || self.0.iter().any(|wanted| is_within(path, wanted))
     }
+}
 
-    /// Refuses a selection of which some part has nothing.
-    pub(crate) fn check<'a>(
-        &self,
-        all: impl Iterator<Item = &'a [u8]> + Clone,
-    ) -> Result<(), ApplyError> {
-        let empty = self
-            .0
-            .iter()
-            .find(|(wanted, _)| !all.clone().any(|p| is_within(p, wanted)));
-        match empty {
-            Some((_, given)) => Err(ApplyError::UnknownPath(given.display().to_string())),
-            None => Ok(()),
+/// `path` below a folder, if it stays there.
+fn below(folder: &str, path: &Path) -> Option<Name> {
+    use std::os::unix::ffi::OsStrExt as _;
+    let mut name = folder.as_bytes().to_vec();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::Normal(part) => {
+                if !name.is_empty() {
+                    name.push(b'/');
+                }
+                name.extend_from_slice(part.as_bytes());
+            }
+            _ => return None,
         }
     }
+    Some(name)
 }
 
 impl Workspace {
@@ -192,8 +193,8 @@ impl Workspace {
         mut all: Vec<Touched>,
         submodules: &HashSet<Name>,
     ) -> Result<(Vec<Touched>, Vec<Name>), ApplyError> {
-        let selection = Selection::new(&self.inner().marker.prefix, what.paths)?;
-        selection.check(all.iter().map(|t| t.path.as_slice()))?;
+        let names = all.iter().map(|t| t.path.as_slice());
+        let selection = Selection::new(&self.inner().marker.prefix, what.paths, names)?;
         all.retain(|t| selection.has(&t.path));
         let inside = |path: &Name| {
             submodules.contains(path) || ancestors(path).any(|above| submodules.contains(above))

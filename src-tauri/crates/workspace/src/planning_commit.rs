@@ -189,7 +189,7 @@ impl Committing<'_> {
             base: base.to_owned(),
             top: self.branch.repo.top.clone(),
         };
-        let (tree, left_out) = landing.tree(texts.scratch).await?;
+        let (tree, changes) = landing.tree(texts.scratch).await?;
         let call = texts.call(&texts.store.dir, "diff-tree");
         let call = call.args([
             "-r",
@@ -210,7 +210,7 @@ impl Committing<'_> {
         all.extend(back);
         let submodules: HashSet<Name> = whole.submodules().cloned().collect();
         // Only for their paths to be known; they are in no tree.
-        all.extend(left_out.iter().map(|path| Touched {
+        all.extend(changes.left_out.iter().map(|path| Touched {
             path: path.as_os_str().as_bytes().to_vec(),
             base: None,
             theirs: None,

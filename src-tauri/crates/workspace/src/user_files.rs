@@ -144,8 +144,8 @@ pub(crate) fn seen_side(disk: &OnDisk, sides: &HashMap<Name, Side>, path: &[u8])
 pub(crate) async fn merge_all(
     texts: &Texts<'_>,
     touched: Vec<Touched>,
-    look: &dyn Fn(&[u8]) -> Ours,
-    below: &dyn Fn(&[u8]) -> Vec<Name>,
+    look: &(dyn Fn(&[u8]) -> Ours + Sync),
+    below: &(dyn Fn(&[u8]) -> Vec<Name> + Sync),
 ) -> Result<Vec<Item>, ApplyError> {
     let mut items = Vec::new();
     let mut merges = Vec::new();

@@ -1,12 +1,12 @@
 //! Steering runs, and what becomes of their files.
 
 use protocol::{
-    ApplyAs, ApplyRequest, CancelRequest, DiffRequest, DiscardRequest, MessageRequest,
-    PauseRequest, ResumeRequest, RunAck, RunAcks, RunSelector,
+    CancelRequest, DiffRequest, DiscardRequest, MessageRequest, PauseRequest, ResumeRequest,
+    RunAck, RunAcks, RunSelector,
 };
 
 use super::input;
-use crate::args::{ApplyArgs, Into, MessageArgs, OneRun, ResumeArgs, SomeRuns};
+use crate::args::{MessageArgs, OneRun, ResumeArgs, SomeRuns};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::print::{Look, safe};
@@ -100,31 +100,6 @@ fn coloured(context: &Context, diff: &str) -> String {
     diff.lines()
         .map(|line| context.print.look(&safe(line), look(line)) + "\n")
         .collect()
-}
-
-pub(super) async fn apply(context: &Context, args: ApplyArgs) -> Result<u8, Failure> {
-    let into = match args.into {
-        Into::Branch => ApplyAs::Branch,
-        Into::Commit => ApplyAs::Commit,
-        Into::Changes => ApplyAs::Changes,
-    };
-    let applied = context
-        .client()
-        .await?
-        .apply(ApplyRequest {
-            run: args.run,
-            into,
-        })
-        .await?;
-    context.print.either(&applied, || {
-        let commit = applied
-            .commit
-            .as_deref()
-            .map(|c| format!(" ({c})"))
-            .unwrap_or_default();
-        format!("applied to {}{commit}", applied.target)
-    })?;
-    Ok(0)
 }
 
 fn words(context: &Context, ack: &RunAck) -> String {

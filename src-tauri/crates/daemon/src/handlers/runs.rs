@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use domain::{Budget, RunId, RunState};
 use engine::{BackendError, NewRun, StartError};
 use protocol::{
-    ApiError, Applied, ApplyAs, ApplyRequest, CancelRequest, DiffRequest, DiffView, DiscardRequest,
-    ErrorCode, Estimate, LogPage, LogsRequest, MessageRequest, PauseRequest, ResumeRequest, RunAck,
-    RunAcks, RunRequest, RunSelector, RunStarted, RunView, ShowRequest,
+    ApiError, CancelRequest, DiffRequest, DiffView, DiscardRequest, ErrorCode, Estimate, LogPage,
+    LogsRequest, MessageRequest, PauseRequest, ResumeRequest, RunAck, RunAcks, RunRequest,
+    RunSelector, RunStarted, RunView, ShowRequest,
 };
 
 use super::command_error;
@@ -242,28 +242,6 @@ pub(crate) async fn diff(api: &Api, request: DiffRequest) -> Result<DiffView, Ap
         .map(|(_, path)| path.to_owned())
         .collect();
     Ok(DiffView { run, diff, files })
-}
-
-pub(crate) async fn apply(api: &Api, request: ApplyRequest) -> Result<Applied, ApiError> {
-    let run = api.run_id(&request.run).await?;
-    if request.into != ApplyAs::Branch {
-        return Err(ApiError::new(
-            ErrorCode::Refused,
-            "this version applies a run's work as a branch only",
-            "use --as branch, then merge the branch as you like",
-        ));
-    }
-    let (target, commit) = api
-        .working()?
-        .engine
-        .apply_as_branch(run, None)
-        .await
-        .map_err(command_error)?;
-    Ok(Applied {
-        run,
-        target,
-        commit: Some(commit),
-    })
 }
 
 pub(crate) async fn discard(api: &Api, request: DiscardRequest) -> Result<RunAck, ApiError> {

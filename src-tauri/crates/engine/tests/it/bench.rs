@@ -68,6 +68,17 @@ pub(crate) fn quick() -> Settings {
 }
 
 impl Bench {
+    /// Puts a run's result into the project as a new branch; its name.
+    pub(crate) async fn apply_as_branch(&self, run: domain::RunId) -> String {
+        let wish = engine::Apply {
+            into: domain::ApplyInto::Branch,
+            branch: None,
+            paths: Vec::new(),
+            by: "test".to_owned(),
+        };
+        self.engine.apply(run, wish).await.unwrap().work.target
+    }
+
     pub(crate) async fn new() -> Self {
         Self::with(quick()).await
     }

@@ -46,7 +46,7 @@ async fn only_what_is_done_with_is_removed_and_the_journal_says_why() {
     let project = bench.project();
     let unapplied = completed(&bench, project.path()).await;
     let applied = completed(&bench, project.path()).await;
-    bench.engine.apply_as_branch(applied, None).await.unwrap();
+    bench.apply_as_branch(applied).await;
 
     let care = tidy(&bench).await;
     assert_eq!((care.workspaces, care.freeable_runs), (2, 2));
@@ -75,7 +75,7 @@ async fn above_the_budget_the_oldest_done_with_go_early_but_nothing_else() {
     let project = bench.project();
     let unapplied = completed(&bench, project.path()).await;
     let cancelled = completed(&bench, project.path()).await;
-    bench.engine.apply_as_branch(cancelled, None).await.unwrap();
+    bench.apply_as_branch(cancelled).await;
     tidy(&bench).await;
     assert!(there(&bench, cancelled), "it has just ended");
     clock.advance(2 * 3_600_000);
@@ -134,7 +134,7 @@ async fn what_was_applied_before_the_last_step_is_not_done_with() {
     let bench = Bench::on(quick(), std::sync::Arc::new(clock.clone())).await;
     let project = bench.project();
     let run = completed(&bench, project.path()).await;
-    bench.engine.apply_as_branch(run, None).await.unwrap();
+    bench.apply_as_branch(run).await;
     let now = bench.store.load(run).await.unwrap().unwrap();
     let newer = Event::CheckpointTaken {
         checkpoint: domain::CheckpointId(now.next_checkpoint()),

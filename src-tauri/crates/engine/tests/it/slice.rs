@@ -47,7 +47,7 @@ async fn a_task_reads_edits_verifies_and_completes_at_the_servers_price() {
         CALC_BROKEN,
         "the user's files are untouched"
     );
-    let (branch, _) = bench.engine.apply_as_branch(run.id, None).await.unwrap();
+    let branch = bench.apply_as_branch(run.id).await;
     let landed = project
         .git(&["show", &format!("{branch}:calc.sh")])
         .unwrap();

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
 
 mod along;
+mod apply_conflicts;
 mod apply_crashes;
 mod apply_random;
 mod applying;
