@@ -18,7 +18,7 @@ fn view() -> Value {
         "priority": 0,
         "workspace": {"kind": "clone", "path": "/w", "branch": "b", "base": null, "left_out": 0, "discarded": false},
         "progress": {"done": 0, "total": 1, "now": null, "plan": [{"text": "x", "state": "pending"}]},
-        "steps": 1, "attempts": 1,
+        "steps": 1, "attempts": 1, "tests_changed": [],
         "ops": [{"id": 1, "step": 1, "kind": "tool", "name": "shell", "summary": "ls", "class": "at-most-once",
             "mode": "gated", "state": "in_doubt", "outcome": null, "started_at": null, "ended_at": null,
             "tokens": null, "cost_usd": null}],
