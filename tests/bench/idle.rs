@@ -66,6 +66,7 @@ pub(crate) async fn measure_keeper(session: &mut Session) -> anyhow::Result<()> 
     let spec = Spec {
         id: uuid::Uuid::new_v4().to_string(),
         argv: vec!["sleep".to_owned(), "60".to_owned()],
+        wrapper: Vec::new(),
         cwd: home.user_home(),
         env: BTreeMap::from([
             ("PATH".to_owned(), "/usr/bin:/bin".to_owned()),

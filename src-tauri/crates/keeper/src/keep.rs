@@ -14,6 +14,8 @@
 //! 4. `exit.json`: it ended, and how.
 
 mod clients;
+mod inherited;
+mod inside;
 mod outlet;
 mod resident;
 mod serve;
@@ -52,6 +54,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     match args.as_slice() {
         [dir] => run(Path::new(dir)),
         [flag, dir, parent] if flag == "--child" => stage::run(Path::new(dir), parent),
+        [flag, rest @ ..] if flag == "--inside" => inside::run(rest),
         _ => ExitCode::from(2),
     }
 }
@@ -113,6 +116,7 @@ fn begin(dir: &Path) -> io::Result<Begun> {
     record::write(&dir, STATE, &state)?;
     // Whatever can fail has to fail before the gate opens.
     let (folder, socket, begun) = (dir.clone(), spec.socket.clone(), state.clone());
+    let wrapped = !spec.wrapper.is_empty();
     let parts = serve::Parts {
         dir,
         spec,
@@ -122,8 +126,11 @@ fn begin(dir: &Path) -> io::Result<Begun> {
         forked,
         early,
     };
-    let keep = Box::new(serve::Keep::new(parts)?);
-    let outcome = let_go(gate)?;
+    let mut keep = Box::new(serve::Keep::new(parts)?);
+    let outcome = match wrapped {
+        true => let_go_inside(gate, &mut keep)?,
+        false => let_go(gate)?,
+    };
     faults::crash_point("keeper.spawned");
 
     let Some(failure) = outcome else {
@@ -272,6 +279,21 @@ fn let_go(mut gate: UnixStream) -> io::Result<Option<StartFailure>> {
             message: String::from_utf8_lossy(&answer).into_owned(),
         }
     })))
+}
+
+/// Opens the gate to a sandbox, whose first process keeps it and tells on it how the
+/// command fares.
+fn let_go_inside(mut gate: UnixStream, keep: &mut serve::Keep) -> io::Result<Option<StartFailure>> {
+    gate.write_all(b"g")?;
+    let (ear, first) = inside::Ear::begin(gate)?;
+    match first {
+        Some(inside::Told::Started(pid)) => {
+            keep.listen_to(ear, pid);
+            Ok(None)
+        }
+        Some(inside::Told::NotStarted(failure)) => Ok(Some(failure)),
+        Some(inside::Told::Ended(_)) | None => Ok(Some(keep.sandbox_failure())),
+    }
 }
 
 fn never_ran(state: &State, failure: StartFailure) -> Exit {

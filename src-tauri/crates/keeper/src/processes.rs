@@ -87,6 +87,15 @@ fn parse_stat(pid: u32, raw: &[u8]) -> Option<Stat> {
     })
 }
 
+/// The numbers a process has in the namespaces below this one, from the outermost in
+/// (`NSpid` in `/proc/PID/status`, proc_pid_status(5)).
+pub(crate) fn inner_pids(pid: u32) -> Vec<i32> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
+    let numbers = line.unwrap_or_default().split_ascii_whitespace();
+    numbers.skip(1).filter_map(|n| n.parse().ok()).collect()
+}
+
 /// All processes that can be seen.
 pub(crate) fn all() -> Vec<Stat> {
     let Ok(entries) = fs::read_dir("/proc") else {

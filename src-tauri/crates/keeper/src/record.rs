@@ -126,6 +126,8 @@ pub enum StartFailureKind {
     FolderMissing,
     /// The program or folder may not be used.
     PermissionDenied,
+    /// [`crate::Spec::wrapper`] did not get as far as the command.
+    Sandbox,
     /// The operating system said no in another way.
     Other,
 }

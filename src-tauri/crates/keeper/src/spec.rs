@@ -21,6 +21,11 @@ pub struct Spec {
     pub id: String,
     /// The program and its arguments. The program is looked up in `env`'s `PATH`.
     pub argv: Vec<String>,
+    /// A program and its arguments that run what follows them in a process namespace
+    /// of its own, as its first process: a sandbox. What follows is this binary, which
+    /// starts `argv` in there and tells the keeper of it. Empty: no sandbox.
+    #[serde(default)]
+    pub wrapper: Vec<String>,
     /// The child's working directory, absolute.
     pub cwd: PathBuf,
     /// The child's whole environment; only [`MARKER`] is added. It may hold keys, so

@@ -86,6 +86,7 @@ impl Child {
         let spec = Spec {
             id: uuid::Uuid::new_v4().to_string(),
             argv,
+            wrapper: Vec::new(),
             cwd: agent.cwd.clone(),
             env,
             stdin: Stdin::Open,

@@ -45,6 +45,7 @@ pub fn shell_spec(command: ShellCommand) -> Spec {
     Spec {
         id: command.id,
         argv: vec![shell().to_owned(), "-c".to_owned(), command.command],
+        wrapper: Vec::new(),
         cwd: command.cwd,
         env,
         stdin: Stdin::Closed,

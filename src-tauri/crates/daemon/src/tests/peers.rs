@@ -69,6 +69,7 @@ pub(super) fn become_a_child(home: &Path) {
     let spec = keeper::Spec {
         id: "this-test".to_owned(),
         argv: vec!["true".to_owned()],
+        wrapper: Vec::new(),
         cwd: home.to_owned(),
         env: Default::default(),
         stdin: keeper::Stdin::Closed,

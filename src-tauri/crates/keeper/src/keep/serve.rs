@@ -1,7 +1,10 @@
 //! The keeper's loop: one thread, woken by what it waits for and nothing else.
 
+mod sandbox;
+
 use std::fs::{self, File};
 use std::io;
+use std::os::fd::AsFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -10,12 +13,13 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::clients::Client;
+use super::inside::Ear;
 use super::outlet::{Outlet, Ticket};
 use super::resident;
 use super::spool::Spool;
 use super::tree::Tree;
 use super::{Forked, now_ms};
-use crate::record::{self, EXIT, Ending, Exit, State, StopCause};
+use crate::record::{self, EXIT, Ending, Exit, StartFailure, StartFailureKind, State, StopCause};
 use crate::spec::{Orphan, Spec};
 use crate::usage;
 use crate::wire::{Action, Activity, Answer, Event, Progress, Refusal, Request, Signal, Stream};
@@ -55,6 +59,8 @@ pub(super) struct Keep {
     clients: Vec<Client>,
     next_token: u64,
     tree: Tree,
+    /// Tells of the command in a sandbox.
+    ear: Option<Ear>,
     stdin: Outlet,
     out: Spool,
     err: Spool,
@@ -77,6 +83,7 @@ const QUIET: Duration = Duration::from_secs(1);
 /// What the loop was woken by.
 #[derive(Clone, Copy)]
 enum Source {
+    Inside,
     Deaths,
     Listener,
     Out,
@@ -100,6 +107,7 @@ impl Keep {
         let max = spec.max_spool_bytes;
         let mut keep = Self {
             tree: Tree::new(forked.id)?,
+            ear: None,
             stdin: Outlet::new(forked.stdin)?,
             out: Spool::create(&dir, Stream::Out, Some(forked.out), max)?,
             err: Spool::create(&dir, Stream::Err, forked.err, max)?,
@@ -146,7 +154,9 @@ impl Keep {
     fn wait(&self) -> Vec<Source> {
         let mut sources = vec![Source::Listener];
         let mut fds = vec![PollFd::new(&self.listener, PollFlags::IN)];
+        let inside = self.ear.as_ref().map(|ear| ear.source().as_fd());
         let optional = [
+            (Source::Inside, inside, PollFlags::IN),
             (Source::Deaths, self.tree.source(), PollFlags::IN),
             (Source::Out, self.out.source(), PollFlags::IN),
             (Source::Err, self.err.source(), PollFlags::IN),
@@ -190,7 +200,12 @@ impl Keep {
 
     fn handle(&mut self, source: Source) {
         match source {
-            Source::Deaths => self.tree.reap(Instant::now()),
+            Source::Inside => self.hear(),
+            Source::Deaths => {
+                // A command's end is told before its sandbox ends.
+                self.hear();
+                self.tree.reap(Instant::now());
+            }
             Source::Listener => {
                 while let Ok((stream, _)) = self.listener.accept() {
                     self.welcome(stream);

@@ -2,14 +2,18 @@
 //! `pre_exec` closures, without `unsafe`.
 
 use std::ffi::OsStr;
+use std::fs::File;
 use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, AsRawFd, IntoRawFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
+use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::process::{Signal, getppid, set_parent_process_death_signal, setsid};
 
+use super::inside::{self, Told};
 use super::signals;
 use crate::record::{self, SPEC, StartFailure, StartFailureKind};
 use crate::spec::{MARKER, Spec};
@@ -24,9 +28,14 @@ pub(super) fn run(dir: &Path, parent: &OsStr) -> ExitCode {
     if gate.read_exact(&mut go).is_err() {
         return ExitCode::FAILURE;
     }
-    let failure = become_command(&spec);
-    let answer = serde_json::to_vec(&failure).unwrap_or_else(|e| e.to_string().into_bytes());
-    let _ = gate.write_all(&answer);
+    let failure = become_command(&spec, &gate);
+    let _ = match spec.wrapper.is_empty() {
+        true => {
+            let answer = serde_json::to_vec(&failure);
+            gate.write_all(&answer.unwrap_or_else(|e| e.to_string().into_bytes()))
+        }
+        false => inside::tell(&mut gate, &Told::NotStarted(failure)),
+    };
     ExitCode::from(127)
 }
 
@@ -45,7 +54,7 @@ fn prepare(dir: &Path, parent: &OsStr) -> io::Result<(UnixStream, Spec)> {
 }
 
 /// Returns only if it failed.
-fn become_command(spec: &Spec) -> StartFailure {
+fn become_command(spec: &Spec, gate: &UnixStream) -> StartFailure {
     if let Err(error) = std::env::set_current_dir(&spec.cwd) {
         let kind = match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
@@ -57,7 +66,18 @@ fn become_command(spec: &Spec) -> StartFailure {
         let message = format!("cannot work in {}: {error}", spec.cwd.display());
         return StartFailure { kind, message };
     }
-    let Some((program, args)) = spec.argv.split_first() else {
+    let Some(mut command) = (match spec.wrapper.is_empty() {
+        true => plain(&spec.argv),
+        false => match wrapped(spec, gate) {
+            Ok(command) => command,
+            Err(error) => {
+                return StartFailure {
+                    kind: StartFailureKind::Sandbox,
+                    message: format!("the sandbox could not be set up: {error}"),
+                };
+            }
+        },
+    }) else {
         let message = "there is no command to run".to_owned();
         return StartFailure {
             kind: StartFailureKind::Other,
@@ -65,13 +85,55 @@ fn become_command(spec: &Spec) -> StartFailure {
         };
     };
     // Inherited from the spawner through the keeper: the environment is in no file.
-    let mut command = Command::new(program);
-    command.args(args).env(MARKER, &spec.id);
+    command.env(MARKER, &spec.id);
     #[cfg(debug_assertions)]
     for name in ["LONGHAUL_CRASH_AT", "LONGHAUL_SABOTAGE"] {
         command.env_remove(name);
     }
     let error = command.exec();
+    if spec.wrapper.is_empty() {
+        return not_run(&command.get_program().to_string_lossy(), &error);
+    }
+    StartFailure {
+        kind: StartFailureKind::Sandbox,
+        message: format!(
+            "the sandbox could not be set up: {}: {error}",
+            command.get_program().display()
+        ),
+    }
+}
+
+/// The command line itself.
+pub(super) fn plain(argv: &[String]) -> Option<Command> {
+    let (program, args) = argv.split_first()?;
+    let mut command = Command::new(program);
+    command.args(args);
+    Some(command)
+}
+
+/// The sandbox, with this binary as the first process in it ([`super::inside`]). The
+/// binary's file may not be visible in there, so it is handed over open.
+fn wrapped(spec: &Spec, gate: &UnixStream) -> io::Result<Option<Command>> {
+    let image = File::open("/proc/self/exe")?;
+    for fd in [image.as_fd(), gate.as_fd()] {
+        fcntl_setfd(fd, FdFlags::empty())?;
+    }
+    let Some(mut command) = plain(&spec.wrapper) else {
+        return Ok(None);
+    };
+    // Never closed here: this process becomes the sandbox or ends.
+    let image = image.into_raw_fd();
+    command
+        .arg(format!("/proc/self/fd/{image}"))
+        .args(["keeper", "--inside"])
+        .arg(image.to_string())
+        .arg(gate.as_raw_fd().to_string())
+        .args(&spec.argv);
+    Ok(Some(command))
+}
+
+/// Why a program did not become a process.
+pub(super) fn not_run(program: &str, error: &io::Error) -> StartFailure {
     let (kind, message) = match error.kind() {
         io::ErrorKind::NotFound => (
             StartFailureKind::CommandNotFound,

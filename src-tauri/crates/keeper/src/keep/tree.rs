@@ -15,7 +15,8 @@ use rustix::process::{
     Pid, Signal, WaitId, WaitIdOptions, WaitOptions, kill_process_group, wait, waitid,
 };
 
-use crate::processes::{self, ProcessId};
+use super::inside::ending;
+use crate::processes::{self, ProcessId, Stat};
 use crate::record::{Ending, StopCause};
 use crate::wire::Refusal;
 
@@ -37,6 +38,8 @@ const FAST_SWEEPS: u32 = 100;
 
 pub(super) struct Tree {
     child: ProcessId,
+    /// Set if the child is a sandbox: the command's number in there.
+    command: Option<i32>,
     deaths: Deaths,
     ending: Option<Ending>,
     /// No descendant lives.
@@ -59,6 +62,7 @@ impl Tree {
     pub(super) fn new(child: ProcessId) -> io::Result<Self> {
         Ok(Self {
             child,
+            command: None,
             deaths: Deaths::watch()?,
             ending: None,
             empty: false,
@@ -89,11 +93,7 @@ impl Tree {
             match wait(WaitOptions::NOHANG) {
                 Ok(Some((pid, status))) => {
                     if u32::try_from(pid.as_raw_pid()) == Ok(self.child.pid) {
-                        self.ending = Some(match status.terminating_signal() {
-                            Some(signal) => Ending::Signal(signal),
-                            None => Ending::Code(status.exit_status().unwrap_or(-1)),
-                        });
-                        self.linger_until = Some(now + LINGER);
+                        self.ended(ending(status), now);
                     }
                 }
                 Ok(None) => break,
@@ -107,14 +107,35 @@ impl Tree {
         self.deaths.go_on();
     }
 
-    /// Signals the child's process group. Its number stays taken for as long as
-    /// the child is not buried, which only [`Self::reap`] does.
+    /// The child is a sandbox in which the command has this number.
+    pub(super) fn is_wrapped(&mut self, command: i32) {
+        self.command = Some(command);
+    }
+
+    /// The command ended, and what it left behind has a moment. The first word about it
+    /// counts: a sandbox's own end comes later and says less.
+    pub(super) fn ended(&mut self, ending: Ending, now: Instant) {
+        if self.ending.is_none() {
+            self.ending = Some(ending);
+            self.linger_until = Some(now + LINGER);
+        }
+    }
+
+    /// Signals the command's process group. The child's number stays taken for as long
+    /// as it is not buried, which only [`Self::reap`] does.
     pub(super) fn signal(&self, signal: Signal) -> Result<(), Refusal> {
         if self.ending.is_some() {
             return Err(Refusal::Ended);
         }
-        let group = i32::try_from(self.child.pid).ok().and_then(Pid::from_raw);
-        let group = group.ok_or(Refusal::Ended)?;
+        let leader = match self.command {
+            None => Some(self.child.pid),
+            Some(inner) => self.members().iter().map(|s| s.id.pid).find(|pid| {
+                // In a sandbox of its own making, somebody else may have that number too.
+                processes::inner_pids(*pid).first() == Some(&inner)
+            }),
+        };
+        let group = leader.and_then(|pid| i32::try_from(pid).ok());
+        let group = group.and_then(Pid::from_raw).ok_or(Refusal::Ended)?;
         kill_process_group(group, signal).map_err(|e| Refusal::Failed(e.to_string()))
     }
 
@@ -138,11 +159,24 @@ impl Tree {
     }
 
     fn signal_all(&self, signal: Signal) -> u32 {
-        let all = processes::descendants(std::process::id());
+        // A sandbox ends at once with all that is in it: only when nobody has time left.
+        let all = match signal {
+            Signal::KILL => processes::descendants(std::process::id()),
+            _ => self.members(),
+        };
         all.iter()
             .filter(|s| !s.is_zombie())
             .map(|s| u32::from(s.id.signal(signal)))
             .sum()
+    }
+
+    /// The command and what it started, without what only keeps them in their sandbox.
+    fn members(&self) -> Vec<Stat> {
+        let mut all = processes::descendants(std::process::id());
+        if self.command.is_some() {
+            all.retain(|s| s.id.pid != self.child.pid && s.parent != self.child.pid);
+        }
+        all
     }
 
     /// Does what is due.
@@ -151,7 +185,7 @@ impl Tree {
             return;
         }
         if self.stop.is_none() && self.linger_until.is_some_and(|at| now >= at) {
-            let left = processes::descendants(std::process::id());
+            let left = self.members();
             self.leftovers = left.iter().map(|s| u32::from(!s.is_zombie())).sum();
             self.begin_stop(LEFTOVER_GRACE, now);
         }
@@ -186,7 +220,8 @@ impl Tree {
         let living = processes::descendants(me);
         let buried = processes::stat(me).map_or(0, |s| s.reaped_ticks);
         let ticks: u64 = living.iter().map(|s| s.own_ticks + s.reaped_ticks).sum();
-        let count = living.iter().map(|s| u32::from(!s.is_zombie())).sum();
+        let members = self.members();
+        let count = members.iter().map(|s| u32::from(!s.is_zombie())).sum();
         (processes::ticks_to_ms(ticks + buried), count)
     }
 }

@@ -52,6 +52,7 @@ impl Bench {
         Spec {
             id: self.id(id),
             argv: argv.iter().map(|&a| a.to_owned()).collect(),
+            wrapper: Vec::new(),
             cwd: self.root.path().to_owned(),
             env: BTreeMap::from([("PATH".to_owned(), "/usr/bin:/bin".to_owned())]),
             stdin: Stdin::Closed,

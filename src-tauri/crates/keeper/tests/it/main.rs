@@ -5,4 +5,5 @@ mod bench;
 mod death;
 mod life;
 mod limits;
+mod sandboxed;
 mod strangers;
