@@ -9,7 +9,7 @@ use testkit::testkit_binary;
 use crate::support::{SOON, World, nano, op, text};
 
 /// A run of a scripted agent that takes these steps.
-async fn start(world: &World, steps: Value, flags: &[&str]) -> Result<String> {
+pub(crate) async fn start(world: &World, steps: Value, flags: &[&str]) -> Result<String> {
     let program = testkit_binary("scripted-agent")?.display().to_string();
     let add = [
         "backend",
@@ -43,7 +43,7 @@ async fn start(world: &World, steps: Value, flags: &[&str]) -> Result<String> {
     text(&out.json(), "id")
 }
 
-fn bash(command: &str) -> Value {
+pub(crate) fn bash(command: &str) -> Value {
     json!({"do": "tool", "name": "Bash", "input": {"command": command}})
 }
 

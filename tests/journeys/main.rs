@@ -12,6 +12,7 @@ mod crashes;
 mod daemons;
 mod damage;
 mod dependencies;
+mod escapes;
 mod failures;
 mod first_run;
 mod going_back;

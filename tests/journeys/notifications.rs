@@ -299,7 +299,7 @@ async fn a_click_on_a_notification_opens_the_item() -> Result<()> {
     fs::set_permissions(&stand_in, fs::Permissions::from_mode(0o755))?;
     let mut home = TestHome::new(program)?;
     home.set_env("LH_TEST_KEY", support::KEY);
-    fs::write(home.path().join("config.toml"), QUICK)?;
+    home.configure(QUICK)?;
 
     let (desktop, world) = in_home(home).await?;
     world.server.script("deploy", one_command("touch made"));

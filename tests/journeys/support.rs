@@ -1,7 +1,7 @@
 //! What every journey starts from: a home of its own, a daemon in it, a scripted model
 //! behind real HTTP, a project to work on.
 
-use std::{fs, time::Duration};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
@@ -162,7 +162,7 @@ pub(crate) fn home(config: &str) -> Result<TestHome> {
     let mut home = TestHome::new(env!("CARGO_BIN_EXE_longhaul"))?;
     home.set_env("LH_TEST_KEY", KEY);
     home.set_env("LH_OTHER_KEY", "test-key-not-real-0002");
-    fs::write(home.path().join("config.toml"), config)?;
+    home.configure(config)?;
     Ok(home)
 }
 

@@ -65,6 +65,11 @@ pub(crate) const RUN: &[Needed] = &[
 /// To test: besides, a desktop of its own to look at.
 pub(crate) const TEST: &[Needed] = &[
     needed(
+        Sign::Program("bwrap"),
+        "bubblewrap",
+        "the sandbox of runs' commands",
+    ),
+    needed(
         Sign::Program("dbus-daemon"),
         "dbus",
         "the tests' session bus",

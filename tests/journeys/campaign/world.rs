@@ -90,7 +90,7 @@ impl World {
     pub(crate) async fn new() -> anyhow::Result<Self> {
         let mut home = TestHome::new(settings::binary())?;
         home.set_env("CAMPAIGN_KEY", "test-key-not-real");
-        std::fs::write(home.path().join("config.toml"), CONFIG)?;
+        home.configure(CONFIG)?;
         let project = SampleProject::calc(home.place("project"))?;
         let effects = EffectLedger::at(home.place("effects.jsonl"));
         let model = ModelServer::start().await?;

@@ -60,7 +60,7 @@ fn noise(len: usize) -> String {
 }
 
 async fn world(home: TestHome) -> Result<World> {
-    fs::write(home.path().join("config.toml"), QUICK)?;
+    home.configure(QUICK)?;
     let server = ModelServer::start().await?;
     let project = SampleProject::calc(home.place("calc"))?;
     let daemon = TestDaemon::start(home).await?;

@@ -602,6 +602,8 @@ export type DaemonStatus = {
 	mode: DaemonMode,
 	/**  What keeps it from its work: a store that cannot be opened, a full disk. */
 	trouble: string | null,
+	/**  Whether commands run in a sandbox, where the store is open. */
+	sandbox?: SandboxState | null,
 	/**  How many runs may work at once. */
 	slots: number,
 	/**  How many do. */
@@ -1101,6 +1103,8 @@ export type Health = {
 	service: ServiceState,
 	/**  Whether keys can be kept in the OS keychain. */
 	keychain: Working,
+	/**  Whether commands run in a sandbox. */
+	sandbox?: SandboxState | null,
 };
 
 /**  Asks how everything is that a user can do something about. */
@@ -2283,6 +2287,24 @@ export type RunsRequest = {
 	limit?: number | null,
 };
 
+/**  Whether commands run in a sandbox. */
+export type SandboxState = {
+	/**  There can be one on this machine. */
+	available: boolean,
+	/**  Commands that begin now run in it. */
+	used: boolean,
+	/**  Which, or why not. */
+	detail: string,
+};
+
+/**  Whether what a run starts is kept from everything but its files. */
+export type SandboxView = {
+	/**  What begins now is. */
+	used: boolean,
+	/**  Why not. */
+	why: string | null,
+};
+
 /**  Has the OS start the daemon, or not. */
 export type ServiceRequest = {
 	/**  What. */
@@ -2696,6 +2718,8 @@ export type WorkspaceView = {
 	discarded: boolean,
 	/**  Bytes on disk of the files and their snapshots, when that was last measured. */
 	bytes?: number | null,
+	/**  Whether commands that work on them are kept from everything else. */
+	sandbox?: SandboxView | null,
 };
 
 /**  What workspaces take, and what can be done about it. */

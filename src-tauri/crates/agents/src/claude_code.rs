@@ -12,6 +12,7 @@
 
 mod calls;
 mod ending;
+pub mod home;
 mod lines;
 mod mapper;
 mod process;

@@ -95,6 +95,8 @@ pub struct AgentContext {
     pub env: Vec<(String, String)>,
     /// The command that starts it, from the backend's settings.
     pub command: Vec<String>,
+    /// The sandbox it runs in ([`keeper::Spec::wrapper`]); empty: none.
+    pub wrapper: Vec<String>,
     /// This binary, which becomes the keeper.
     pub longhaul: PathBuf,
     /// Folder for a new keeper of this turn.

@@ -63,6 +63,16 @@ pub struct Config {
     pub concurrency: Option<usize>,
     /// Policy of tasks that name none.
     pub policy: Option<Preset>,
+    /// Whether commands run in a sandbox: `auto` (where there can be one) or `off`.
+    pub sandbox: Option<Sandboxing>,
+    /// Whether commands in a sandbox can talk to others: `on` or `off`.
+    pub sandbox_network: Option<Switch>,
+    /// Caches that commands in a sandbox may write besides the known ones, with `:`
+    /// between them.
+    pub sandbox_caches: Option<String>,
+    /// Folders and files that commands in a sandbox may write besides, with `:` between
+    /// them.
+    pub sandbox_writable: Option<String>,
     /// Whether anything is told on the desktop: yes, by default.
     pub notify: Option<bool>,
     /// Whether it is told that somebody has to decide something.
@@ -128,6 +138,26 @@ impl Project {
                 .filter(|command| !command.trim().is_empty()),
         }
     }
+}
+
+/// Whether commands run in a sandbox.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Sandboxing {
+    /// Where there can be one.
+    Auto,
+    /// Never.
+    Off,
+}
+
+/// Whether something is on.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Switch {
+    /// It is.
+    On,
+    /// It is not.
+    Off,
 }
 
 /// What happens to interrupted runs after a restart.
@@ -235,7 +265,27 @@ impl Config {
                 .iter()
                 .map(|(folder, project)| (folder.clone(), project.engine()))
                 .collect(),
+            confinement: self.confinement(),
             ..base
+        }
+    }
+
+    fn confinement(&self) -> engine::Confinement {
+        let paths = |list: &Option<String>| {
+            let paths = std::env::split_paths(list.as_deref().unwrap_or_default());
+            paths.filter(|path| !path.as_os_str().is_empty()).collect()
+        };
+        engine::Confinement {
+            wanted: match self.sandbox {
+                Some(Sandboxing::Off) => engine::UseSandbox::Off,
+                Some(Sandboxing::Auto) | None => engine::UseSandbox::Auto,
+            },
+            network: match self.sandbox_network {
+                Some(Switch::Off) => engine::Network::Off,
+                Some(Switch::On) | None => engine::Network::On,
+            },
+            caches: paths(&self.sandbox_caches),
+            writable: paths(&self.sandbox_writable),
         }
     }
 

@@ -123,6 +123,7 @@ fn workspace_view(run: &Run) -> WorkspaceView {
         left_out: facts.map_or(0, |w| w.left_out),
         discarded: run.discarded,
         bytes: None,
+        sandbox: None,
     }
 }
 

@@ -143,6 +143,8 @@ impl Worker {
         if let Some(url) = &call.backend.base_url {
             env.push(("ANTHROPIC_BASE_URL".to_owned(), url.clone()));
         }
+        // Also where one is to be adopted: it may turn out to have done nothing.
+        let wrapper = Box::pin(self.confine_agent(run, &command, &env)).await?;
         let mut conversation = self.conversation.lock().await;
         conversation.catch_up(&self.journal, run).await?;
         conversation.reach(&self.journal, heard).await?;
@@ -165,6 +167,7 @@ impl Worker {
                     .unwrap_or_default(),
                 env,
                 command,
+                wrapper,
                 longhaul: self.core.parts.longhaul.clone(),
                 socket: self.core.keeper_socket(&keeper),
                 keeper_dir: dir.clone(),

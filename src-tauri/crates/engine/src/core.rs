@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use workspace::Workspaces;
 
+use crate::confine::Probed;
 use crate::control::Control;
 use crate::journal::Journal;
 use crate::leases::Leases;
@@ -70,6 +71,8 @@ pub(crate) struct Core {
     pub(crate) parts: Parts,
     pub(crate) workspaces: Workspaces,
     pub(crate) slots: Slots,
+    /// Whether there can be a sandbox here.
+    pub(crate) probed: Probed,
     pub(crate) deltas: broadcast::Sender<RunDelta>,
     /// Set when the daemon leaves: no new worker starts.
     pub(crate) leaving: CancellationToken,
@@ -101,6 +104,7 @@ impl Engine {
         let core = Core {
             workspaces: Workspaces::new(parts.home.join("workspaces")),
             slots: Slots::new(parts.settings.slots),
+            probed: Probed::default(),
             deltas: broadcast::channel(1024).0,
             leaving: CancellationToken::new(),
             tasks: TaskTracker::new(),

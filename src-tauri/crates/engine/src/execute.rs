@@ -201,6 +201,8 @@ impl Worker {
 
     /// Makes the workspace when the run starts, and says what is in it.
     pub(crate) async fn prepare_workspace(&self, run: Run) -> Result<Run, Halt> {
+        // Found out before the model is told of it.
+        self.core.sandbox().await;
         if run.workspace.is_some() {
             return Ok(run);
         }

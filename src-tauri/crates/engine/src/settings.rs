@@ -2,6 +2,7 @@
 
 use domain::Preset;
 
+use crate::confine::Confinement;
 use crate::projects::Projects;
 
 /// Whether interrupted runs go on by themselves after a restart.
@@ -63,6 +64,8 @@ pub struct Settings {
     pub workspaces_keep_ms: i64,
     /// What is set for single projects.
     pub projects: Projects,
+    /// What commands may do outside their workspace.
+    pub confinement: Confinement,
 }
 
 impl Default for Settings {
@@ -91,6 +94,7 @@ impl Default for Settings {
             workspaces_max_bytes: 50 * 1024 * 1024 * 1024,
             workspaces_keep_ms: 30 * 24 * 3_600_000,
             projects: Projects::new(),
+            confinement: Confinement::default(),
         }
     }
 }

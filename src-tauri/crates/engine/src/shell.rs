@@ -68,7 +68,12 @@ impl Worker {
         let _effect = self.effect().await;
         let name = keeper_name(run.id, op);
         self.begin_op(op, first, Some(name.clone()), None).await?;
-        let spec = self.command_spec(&name, command, &workspace, timeout_s.saturating_mul(1000));
+        let timeout_ms = timeout_s.saturating_mul(1000);
+        let spec = self.command_spec(&name, command, &workspace, timeout_ms);
+        let spec = match spec.await? {
+            Ok(spec) => spec,
+            Err(why) => return self.finish(op, ToolResult::error(why)).await,
+        };
         self.changed.store(true, Ordering::SeqCst);
         match self.start_command(&name, &spec).await {
             Ok(keeper) => self.await_command(run, op, &name, keeper).await,
@@ -81,21 +86,30 @@ impl Worker {
         }
     }
 
-    pub(crate) fn command_spec(
+    /// What a keeper is given to run a command, in its sandbox; in words, why there can
+    /// be none.
+    pub(crate) async fn command_spec(
         &self,
         name: &str,
         command: &str,
         workspace: &Workspace,
         timeout_ms: u64,
-    ) -> Spec {
-        tools::shell_spec(tools::ShellCommand {
+    ) -> Result<Result<Spec, String>, Halt> {
+        let spec = tools::shell_spec(tools::ShellCommand {
             id: name.to_owned(),
             command: command.to_owned(),
             cwd: workspace.path().to_owned(),
             env: self.core.parts.base_env.clone(),
             timeout_ms,
             socket: self.core.keeper_socket(name),
-        })
+        });
+        let confined = Box::pin(self.core.confine(spec, workspace)).await;
+        let (spec, confined) = match confined {
+            Ok(confined) => confined,
+            Err(why) => return Ok(Err(why)),
+        };
+        Box::pin(self.tell_confinement(confined)).await?;
+        Ok(Ok(spec))
     }
 
     pub(crate) async fn start_command(
@@ -104,7 +118,13 @@ impl Worker {
         spec: &Spec,
     ) -> Result<Keeper, SpawnError> {
         let dir = self.core.keeper_dir(name);
-        let keeper = keeper::spawn(&self.core.parts.longhaul, &dir, spec).await?;
+        let keeper = keeper::spawn(&self.core.parts.longhaul, &dir, spec).await;
+        if let Err(SpawnError::NotStarted(failure)) = &keeper
+            && failure.kind == keeper::StartFailureKind::Sandbox
+        {
+            self.core.doubt_sandbox();
+        }
+        let keeper = keeper?;
         faults::crash_point("engine.command_spawned");
         Ok(keeper)
     }

@@ -228,6 +228,7 @@ impl Worker {
             let system = tools::system_prompt(&tools::PromptFacts {
                 workspace: &path,
                 verify: run.task.verify.as_deref(),
+                boundaries: self.core.boundary_words(),
                 instructions: instructions.as_deref(),
             });
             if call.backend.kind.is_native() {

@@ -178,12 +178,15 @@ impl Worker {
                             .await;
                     }
                 };
-                let spec = self.command_spec(
-                    &name,
-                    command,
-                    &workspace,
-                    self.core.settings().verify_timeout_ms,
-                );
+                let timeout_ms = self.core.settings().verify_timeout_ms;
+                let spec = self.command_spec(&name, command, &workspace, timeout_ms);
+                let spec = match spec.await? {
+                    Ok(spec) => spec,
+                    Err(why) => {
+                        let why = agents::tools::ToolResult::error(why);
+                        return self.end_verify(op, why).await;
+                    }
+                };
                 let keeper = match self.start_command(&name, &spec).await {
                     Ok(keeper) => keeper,
                     // It may have begun: no failure of the command's own.

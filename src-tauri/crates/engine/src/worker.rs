@@ -36,6 +36,8 @@ pub(crate) struct Worker {
     busy: AtomicUsize,
     /// Whether anything may have changed files since the last snapshot.
     pub(crate) changed: AtomicBool,
+    /// Whether it was told that commands are not sandboxed.
+    pub(crate) told_unconfined: AtomicBool,
     /// What stays the same from request to request.
     pub(crate) frame: std::sync::OnceLock<agents::Frame>,
     /// Answers cut off by their token limit, in a row.
@@ -61,6 +63,7 @@ impl Worker {
             slot: Mutex::default(),
             busy: AtomicUsize::new(0),
             changed: AtomicBool::new(true),
+            told_unconfined: AtomicBool::new(false),
             continues: AtomicU32::new(0),
             frame: std::sync::OnceLock::new(),
             lease: Mutex::default(),

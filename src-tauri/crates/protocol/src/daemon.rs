@@ -61,6 +61,17 @@ pub struct LockView {
 #[derive(Clone, Debug, Default, Serialize, Deserialize, specta::Type)]
 pub struct StatusRequest {}
 
+/// Whether commands run in a sandbox.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, specta::Type)]
+pub struct SandboxState {
+    /// There can be one on this machine.
+    pub available: bool,
+    /// Commands that begin now run in it.
+    pub used: bool,
+    /// Which, or why not.
+    pub detail: String,
+}
+
 /// How it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, specta::Type)]
 pub struct DaemonStatus {
@@ -79,6 +90,9 @@ pub struct DaemonStatus {
     pub mode: DaemonMode,
     /// What keeps it from its work: a store that cannot be opened, a full disk.
     pub trouble: Option<String>,
+    /// Whether commands run in a sandbox, where the store is open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sandbox: Option<SandboxState>,
     /// How many runs may work at once.
     pub slots: u32,
     /// How many do.

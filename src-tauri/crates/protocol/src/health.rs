@@ -3,7 +3,7 @@
 use domain::{RunId, RunState};
 use serde::{Deserialize, Serialize};
 
-use crate::daemon::{DaemonStatus, LockView};
+use crate::daemon::{DaemonStatus, LockView, SandboxState};
 use crate::moment::Moment;
 
 /// Asks how everything is that a user can do something about.
@@ -123,6 +123,9 @@ pub struct Health {
     pub service: ServiceState,
     /// Whether keys can be kept in the OS keychain.
     pub keychain: Working,
+    /// Whether commands run in a sandbox.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sandbox: Option<SandboxState>,
 }
 
 /// Asks for the newest lines of the daemon's own log.

@@ -34,8 +34,8 @@ pub use backends::{
 };
 pub use daemon::{
     BackupMade, BackupRequest, DaemonMode, DaemonStatus, DoctorReport, DoctorRequest, Finding,
-    FindingLevel, LockView, RestoreRequest, Restored, StatusRequest, StopHow, StopRequest,
-    Stopping, VersionInfo, VersionRequest,
+    FindingLevel, LockView, RestoreRequest, Restored, SandboxState, StatusRequest, StopHow,
+    StopRequest, Stopping, VersionInfo, VersionRequest,
 };
 pub use endpoints::{Request, Tag};
 pub use error::{ApiError, ErrorBody, ErrorCode};
@@ -81,7 +81,8 @@ pub use steps::{
     OpDetail, OpRequest, StepPage, StepView, StepsRequest,
 };
 pub use view::{
-    BudgetView, CheckpointView, OpView, PlanItemView, Progress, Recovery, RunView, WorkspaceView,
+    BudgetView, CheckpointView, OpView, PlanItemView, Progress, Recovery, RunView, SandboxView,
+    WorkspaceView,
 };
 
 /// The protocol's version. Raised when a document changes so that an older peer

@@ -30,6 +30,18 @@ pub struct WorkspaceView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[specta(type = Option<u32>)]
     pub bytes: Option<u64>,
+    /// Whether commands that work on them are kept from everything else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sandbox: Option<SandboxView>,
+}
+
+/// Whether what a run starts is kept from everything but its files.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, specta::Type)]
+pub struct SandboxView {
+    /// What begins now is.
+    pub used: bool,
+    /// Why not.
+    pub why: Option<String>,
 }
 
 /// One item of the agent's plan.

@@ -23,7 +23,7 @@ use self::{args::Args, session::Session, turn::Performance, wire::Wire};
 /// What the agent takes from its surroundings.
 #[derive(Clone, Debug)]
 pub struct Surroundings {
-    /// Transcripts go to `.claude-scripted` in here.
+    /// Transcripts go to `.claude/scripted` in here.
     pub home: PathBuf,
     pub cwd: PathBuf,
     /// The script file, if one is named; else `scripted-agent.json` in `cwd`, else the one

@@ -99,6 +99,21 @@ impl TestHome {
         self
     }
 
+    /// Writes the daemon's settings. Commands may write everywhere in the test's folder,
+    /// sandboxed or not, unless `config` says what they may: effects are counted there.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn configure(&self, config: &str) -> anyhow::Result<()> {
+        let root = self.root().display();
+        let besides = match config.contains("sandbox_writable") {
+            true => String::new(),
+            false => format!("sandbox_writable = \"{root}\"\n"),
+        };
+        let text = format!("{besides}{config}");
+        fs::write(self.path().join("config.toml"), text).context("config.toml")
+    }
+
     /// Everything lies in here.
     pub fn root(&self) -> &Path {
         self.dir.path()

@@ -5,6 +5,7 @@
 //! ```text
 //! <run>/work/<project's name>/   the files, but for a run in place
 //! <run>/snap.git/                snapshots
+//! <run>/tmp/                     temporary files of its commands
 //! <run>/workspace.json           written last: without it the rest is half-made
 //! ```
 

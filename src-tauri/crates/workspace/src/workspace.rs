@@ -101,6 +101,17 @@ impl Workspace {
         &self.0.marker.project
     }
 
+    /// The run's own folder for temporary files, removed with it. Made if need be.
+    pub fn temp_folder(&self) -> std::io::Result<PathBuf> {
+        use std::os::unix::fs::DirBuilderExt as _;
+        let folder = self.0.run_dir.join("tmp");
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&folder)?;
+        Ok(folder)
+    }
+
     /// The branch checked out in a clone.
     pub fn branch(&self) -> Option<&str> {
         self.0.marker.branch.as_deref()

@@ -86,7 +86,7 @@ impl Child {
         let spec = Spec {
             id: uuid::Uuid::new_v4().to_string(),
             argv,
-            wrapper: Vec::new(),
+            wrapper: agent.wrapper.clone(),
             cwd: agent.cwd.clone(),
             env,
             stdin: Stdin::Open,

@@ -14,6 +14,8 @@ pub struct PromptFacts<'a> {
     pub workspace: &'a Path,
     /// The command that must succeed before the run is completed.
     pub verify: Option<&'a str>,
+    /// What commands can and cannot do outside the workspace.
+    pub boundaries: Option<&'a str>,
     /// The project's own instructions.
     pub instructions: Option<&'a str>,
 }
@@ -85,6 +87,9 @@ pub fn system_prompt(facts: &PromptFacts<'_>) -> String {
         "{HOW_TO_WORK}\n\nWorkspace: {}\n",
         facts.workspace.display()
     );
+    if let Some(boundaries) = facts.boundaries {
+        prompt.push_str(&format!("\n{boundaries}\n"));
+    }
     if let Some(verify) = facts.verify {
         prompt.push_str(&format!(
             "\nWhen you end, this command is run in the workspace and must succeed; otherwise you are given its \

@@ -181,6 +181,7 @@ impl Fixture {
             cancel: CancellationToken::new(),
             pause: CancellationToken::new(),
             agent: Some(AgentContext {
+                wrapper: Vec::new(),
                 cwd: self.work(),
                 env: vec![("PATH".to_owned(), path), ("HOME".to_owned(), home)],
                 command: self.command(),

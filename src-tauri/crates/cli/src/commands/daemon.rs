@@ -124,6 +124,14 @@ fn words(status: &DaemonStatus) -> String {
     if let Some(trouble) = &status.trouble {
         lines.push(format!("trouble {trouble}"));
     }
+    if let Some(sandbox) = &status.sandbox {
+        let word = if sandbox.used {
+            "sandbox"
+        } else {
+            "sandbox NONE:"
+        };
+        lines.push(format!("{word} {}", sandbox.detail));
+    }
     let runs: Vec<String> = status
         .runs
         .iter()

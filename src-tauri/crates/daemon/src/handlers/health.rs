@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use protocol::{
     ApiError, BackupMade, BackupRequest, DaemonMode, DaemonStatus, DoctorReport, DoctorRequest,
-    ErrorCode, Finding, FindingLevel, LockView, PROTOCOL, RestoreRequest, Restored, StatusRequest,
-    StopHow, StopRequest, Stopping, VersionInfo, VersionRequest,
+    ErrorCode, Finding, FindingLevel, LockView, PROTOCOL, RestoreRequest, Restored, SandboxState,
+    StatusRequest, StopHow, StopRequest, Stopping, VersionInfo, VersionRequest,
 };
 
 use store::BackupError;
@@ -39,6 +39,7 @@ pub(crate) async fn status(api: &Api, _request: StatusRequest) -> Result<DaemonS
             Some(trouble) => Some(trouble.words()),
             None => no_space(&paths.home),
         },
+        sandbox: None,
         slots: 0,
         slots_used: 0,
         runs: BTreeMap::new(),
@@ -51,6 +52,12 @@ pub(crate) async fn status(api: &Api, _request: StatusRequest) -> Result<DaemonS
     if let Some(working) = &api.inner.working {
         let store = &working.store;
         status.cursor = Some(store.cursor(store.last_gseq()));
+        let sandbox = working.engine.sandbox().await;
+        status.sandbox = Some(SandboxState {
+            available: sandbox.available,
+            used: sandbox.used,
+            detail: sandbox.detail,
+        });
         let (slots, used) = working.engine.slots();
         status.slots = u32::try_from(slots).unwrap_or(u32::MAX);
         status.slots_used = u32::try_from(used).unwrap_or(u32::MAX);
@@ -142,10 +149,28 @@ pub(crate) async fn doctor(api: &Api, _request: DoctorRequest) -> Result<DoctorR
     if let Some(words) = no_space(&api.inner.options.paths.home) {
         problem("space", words, "Free some space on that disk.");
     }
+    if let Some(working) = &api.inner.working {
+        findings.push(sandbox_finding(working.engine.sandbox().await));
+    }
     let ok = findings
         .iter()
         .all(|finding| finding.level != FindingLevel::Problem);
     Ok(DoctorReport { ok, findings })
+}
+
+fn sandbox_finding(sandbox: engine::SandboxReport) -> Finding {
+    let advice = "Without one, commands of runs can do whatever you can: install bubblewrap, or \
+                  set `sandbox` to auto.";
+    Finding {
+        level: if sandbox.used {
+            FindingLevel::Ok
+        } else {
+            FindingLevel::Warning
+        },
+        area: "sandbox".to_owned(),
+        what: sandbox.detail,
+        advice: (!sandbox.used).then(|| advice.to_owned()),
+    }
 }
 
 pub(crate) async fn backup(api: &Api, request: BackupRequest) -> Result<BackupMade, ApiError> {

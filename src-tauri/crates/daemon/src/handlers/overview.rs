@@ -39,6 +39,7 @@ pub(crate) async fn health(api: &Api, _request: HealthRequest) -> Result<Health,
     let daemon = super::status(api, StatusRequest {}).await?;
     Ok(Health {
         locks: daemon.locks.clone(),
+        sandbox: daemon.sandbox.clone(),
         daemon,
         disk,
         workspaces: working.engine.disk_care().map(workspaces_use),

@@ -7,7 +7,7 @@ use engine::{BackendError, NewRun, StartError};
 use protocol::{
     ApiError, CancelRequest, DiffRequest, DiffView, DiscardRequest, ErrorCode, Estimate, LogPage,
     LogsRequest, MessageRequest, PauseRequest, ResumeRequest, RunAck, RunAcks, RunRequest,
-    RunSelector, RunStarted, RunView, ShowRequest,
+    RunSelector, RunStarted, RunView, SandboxView, ShowRequest,
 };
 
 use super::command_error;
@@ -117,9 +117,15 @@ pub(crate) async fn show(api: &Api, request: ShowRequest) -> Result<RunView, Api
             "`longhaul runs` lists them",
         )
     })?;
+    let working = api.working()?;
     let mut view = views::run_view(store, &run, request.ops).await?;
-    view.reviews = super::reviews::of_run(api.working()?, &run).await?;
-    view.workspace.bytes = api.working()?.engine.workspace_bytes(id);
+    view.reviews = super::reviews::of_run(working, &run).await?;
+    let sandbox = working.engine.sandbox_of(run.task.kind).await;
+    view.workspace.sandbox = Some(SandboxView {
+        used: sandbox.used,
+        why: (!sandbox.used).then_some(sandbox.detail),
+    });
+    view.workspace.bytes = working.engine.workspace_bytes(id);
     Ok(view)
 }
 

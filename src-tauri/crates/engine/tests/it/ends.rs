@@ -73,7 +73,16 @@ async fn what_was_said_while_a_call_was_retried_is_said_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_verify_command_that_takes_its_keeper_with_it_is_asked_about() {
-    let bench = Bench::new().await;
+    // From inside a sandbox the keeper is out of reach.
+    let confinement = engine::Confinement {
+        wanted: engine::UseSandbox::Off,
+        ..Default::default()
+    };
+    let bench = Bench::with(engine::Settings {
+        confinement,
+        ..quick()
+    })
+    .await;
     bench
         .server
         .default_script("done", Script::new().after(Turn::text("Done.")));

@@ -19,7 +19,7 @@ use super::resident;
 use super::spool::Spool;
 use super::tree::Tree;
 use super::{Forked, now_ms};
-use crate::record::{self, EXIT, Ending, Exit, StartFailure, StartFailureKind, State, StopCause};
+use crate::record::{self, EXIT, Ending, Exit, State, StopCause};
 use crate::spec::{Orphan, Spec};
 use crate::usage;
 use crate::wire::{Action, Activity, Answer, Event, Progress, Refusal, Request, Signal, Stream};

@@ -86,7 +86,7 @@ pub(crate) struct Session {
 
 impl Session {
     pub(crate) fn open(home: &Path, args: &Args) -> Result<Self, Refusal> {
-        let folder = home.join(".claude-scripted");
+        let folder = home.join(".claude/scripted");
         fs::create_dir_all(&folder).map_err(Refusal::Unwritable)?;
         let file_of = |id: &str| folder.join(format!("{id}.jsonl"));
         let Some(old) = &args.resume else {

@@ -234,12 +234,18 @@ fn instructions_come_from_the_project_and_nowhere_else() {
     let facts = PromptFacts {
         workspace: &dir,
         verify: Some("make test"),
+        boundaries: Some("only in the workspace"),
         instructions: Some("be kind"),
     };
     let prompt = system_prompt(&facts);
     assert!(
-        ["make test", "be kind", "flag_uncertain"]
-            .iter()
-            .all(|part| prompt.contains(part))
+        [
+            "make test",
+            "be kind",
+            "flag_uncertain",
+            "only in the workspace"
+        ]
+        .iter()
+        .all(|part| prompt.contains(part))
     );
 }
