@@ -7,7 +7,8 @@
 //!
 //! What this crate promises, and the test that keeps it:
 //!
-//! - The user's repository stays byte-identical until [`Workspace::apply_branch`]
+//! - The user's repository stays byte-identical until [`Workspace::apply_branch`] or
+//!   [`Workspace::apply`]
 //!   (`isolation::the_users_repository_stays_byte_identical`). The times of its
 //!   object files may move: their links here share them.
 //! - What is brought along beside the commit ([`Along::bring`]) is in no snapshot
@@ -19,6 +20,8 @@
 //!   (`isolation::objects_are_linked_not_copied_and_out_of_the_agents_reach`).
 //! - A fork is made from the other run's snapshots alone and outlives it
 //!   (`forking`).
+//! - In an apply each path ends as before or as after, whatever dies when
+//!   (`apply_crashes`), and no byte of the user's is lost (`apply_random`).
 //! - After an agent had the clone, its `.git` is never used again by Longhaul:
 //!   an agent could have written a command into its configuration.
 //! - File tools stay inside (`containment`), and a write is found to have
