@@ -279,3 +279,23 @@ async fn a_run_that_stays_interrupted_after_a_restart_holds_no_folder() -> Resul
     world.completed(&first).await?;
     Ok(())
 }
+
+#[tokio::test]
+async fn a_daemon_that_dies_with_a_folder_just_taken_has_it_again() -> Result<()> {
+    let mut world = World::new().await?;
+    let app = world.daemon.home.place("app");
+    world.server.script("first", writes("first.txt", "1"));
+    world.daemon.terminate().await?;
+    world
+        .daemon
+        .env_once("LONGHAUL_CRASH_AT", "engine.leased")
+        .launch()
+        .await?;
+    let id = start_in(&world, &app, "first", &[]).await?;
+    world.daemon.wait_exit(SOON).await?;
+    world.daemon.launch().await?;
+    world.completed(&id).await?;
+    assert_eq!(fs::read_to_string(app.join("first.txt"))?, "1");
+    assert_eq!(locks(&world).await?, Vec::<Value>::new());
+    Ok(())
+}

@@ -22,7 +22,44 @@ pub(crate) const UNREACHED: &[(&str, &str)] = &[
         "notices.before_shown",
         "it has no desktop to tell anything on: notifications",
     ),
+    ("engine.apply_began", APPLIES),
+    ("engine.apply_tried", APPLIES),
+    ("engine.apply_recorded", APPLIES),
+    ("workspace.apply_planned", APPLIES),
+    ("workspace.apply_filled", APPLIES),
+    ("workspace.apply_file_filled", APPLIES),
+    ("workspace.apply_exchanged", APPLIES),
+    ("workspace.apply_switched", APPLIES),
+    ("workspace.apply_removed", APPLIES),
+    ("workspace.apply_taken_back", APPLIES),
+    ("workspace.apply_cleaned", APPLIES),
+    ("workspace.apply_index_locked", APPLIES),
+    ("workspace.apply_index_replaced", APPLIES),
+    ("workspace.apply_branch_moved", APPLIES),
+    ("engine.rolled_back", GOES_BACK),
+    ("engine.files_restored", GOES_BACK),
+    ("engine.forked", GOES_BACK),
+    ("workspace.restore_saved", GOES_BACK),
+    ("workspace.restore_put_back", GOES_BACK),
+    ("workspace.fork_linked", GOES_BACK),
+    (
+        "engine.leased",
+        "it does not work in the user's own folder: locks",
+    ),
+    ("engine.tests_judged", "it changes no test: judged"),
+    (
+        "engine.workspace_given_up",
+        "its workspaces are needed. Killed nowhere: the next tidy-up finds the files of a discarded run",
+    ),
+    (
+        "workspace.packed",
+        "it takes too few snapshots to be packed. Killed nowhere: a pack beside loose objects is no harm",
+    ),
 ];
+
+const APPLIES: &str =
+    "it takes nothing over: applying_crashes, and the workspace's test `apply_crashes`";
+const GOES_BACK: &str = "it goes only forward: going_back, and the workspace's test `killed`";
 
 /// Every crash point and the file it stands in.
 pub(crate) fn all() -> BTreeMap<String, PathBuf> {

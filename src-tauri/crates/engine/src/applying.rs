@@ -26,6 +26,9 @@ use crate::leases::Leased;
 /// How long until one that is stuck half done (a full disk) is tried again.
 const STUCK: Duration = Duration::from_secs(10);
 
+/// How often an apply looks whether the one before it has cleared away.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
+
 /// What somebody wants applied.
 #[derive(Clone, Debug)]
 pub struct Apply {
@@ -69,6 +72,7 @@ impl Engine {
         let core = &self.core;
         let now = core.load(run).await?;
         gate(&now)?;
+        core.applier_gone(run).await?;
         let workspace = core.workspace_of(&now).await?;
         workspace.begin_apply().await.map_err(|e| words(&e))?;
         let began = core.change(run, |now| begun(now, &wish)).await?;
@@ -111,6 +115,21 @@ enum Tried {
 }
 
 impl Core {
+    /// Returns when nothing is at work any more on an apply that the journal has as over:
+    /// what it still clears away would be the next one's.
+    async fn applier_gone(&self, run: RunId) -> Result<(), CommandError> {
+        let at_work = || {
+            let appliers = self.appliers.lock();
+            let appliers = appliers.expect("no code panics while holding the appliers");
+            appliers.contains_key(&run)
+        };
+        while at_work() {
+            gate(&self.load(run).await?)?;
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+        Ok(())
+    }
+
     pub(crate) fn poke_applier(&self, run: RunId) {
         let appliers = self.appliers.lock();
         let appliers = appliers.expect("no code panics while holding the appliers");
