@@ -1,8 +1,9 @@
 import type { ReactNode } from "react";
 import { StatePill, type Tone } from "../../components/Badge";
 import { Duration } from "../../components/figures";
-import type { DaemonMode, Health } from "../../ipc/bindings";
+import type { DaemonMode, Health, SandboxState } from "../../ipc/bindings";
 import { bytes, plural } from "../../lib/numbers";
+import { plain } from "../../lib/plain";
 import { useConnection } from "../../stores/connection";
 import styles from "./HealthRoom.module.css";
 
@@ -56,6 +57,7 @@ export function Cards({ health }: { health: Health }) {
         </StatePill>
         <p>{health.keychain.words}</p>
       </Card>
+      {health.sandbox && <SandboxCard sandbox={health.sandbox} />}
       <Card title="Service">
         <StatePill tone={health.service.installed ? "good" : "calm"}>
           {health.service.installed ? "Installed" : "Not installed"}
@@ -63,6 +65,22 @@ export function Cards({ health }: { health: Health }) {
         <p>{health.service.words}</p>
       </Card>
     </div>
+  );
+}
+
+/** Whether commands are kept from everything but a run's files, and what to do where not. */
+function SandboxCard({ sandbox }: { sandbox: SandboxState }) {
+  return (
+    <Card title="Sandbox">
+      <StatePill tone={sandbox.used ? "good" : "warn"}>
+        {sandbox.used
+          ? "Commands run in it"
+          : sandbox.available
+            ? "Turned off"
+            : "Not possible here"}
+      </StatePill>
+      <p>{plain(sandbox.detail)}</p>
+    </Card>
   );
 }
 

@@ -62,6 +62,20 @@ test("says in words how everything is", async () => {
   await expectAccessible(container);
 });
 
+test.each([
+  [{ available: true, used: true, detail: "commands run in bubblewrap" }, "Commands run in it"],
+  [{ available: true, used: false, detail: "switched off by the setting" }, "Turned off"],
+  [{ available: false, used: false, detail: "bwrap was not found" }, "Not possible here"],
+])("whether commands run in a sandbox: %o", async (sandbox, words) => {
+  renderRoom(<HealthRoom />, {
+    at: "/health",
+    script: { ...quiet, health: aHealth({ sandbox }) },
+  });
+  const card = await screen.findByRole("region", { name: "Sandbox" });
+  expect(card).toHaveTextContent(words);
+  expect(card).toHaveTextContent(sandbox.detail);
+});
+
 test("the doctor examines on request and shows the worst first", async () => {
   const { user, daemon } = renderRoom(<HealthRoom />, {
     at: "/health",

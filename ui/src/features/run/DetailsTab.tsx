@@ -1,14 +1,15 @@
 import { Download } from "lucide-react";
 import { useState } from "react";
+import { StatePill } from "../../components/Badge";
 import { Button } from "../../components/Button";
 import { CodeBlock } from "../../components/CodeBlock";
 import { RelativeTime } from "../../components/figures";
 import { Facts, Section } from "../../components/Page";
 import { ErrorState, Skeleton } from "../../components/states";
 import { VirtualList } from "../../components/VirtualList";
-import type { LogEntry, RunView } from "../../ipc/bindings";
+import type { LogEntry, RunView, SandboxView } from "../../ipc/bindings";
 import { formatUsd } from "../../lib/money";
-import { count, plural } from "../../lib/numbers";
+import { bytes, count, plural } from "../../lib/numbers";
 import { plain } from "../../lib/plain";
 import { duration, exact } from "../../lib/time";
 import { entryLine } from "../../queries/entry-words";
@@ -59,6 +60,13 @@ function Settings({ view }: { view: RunView }) {
                 {workspace.discarded && ", discarded"} {code(workspace.path, "not made yet")}
               </>,
             ],
+            [
+              "Takes",
+              workspace.bytes === null || workspace.bytes === undefined
+                ? "not measured yet"
+                : `${bytes(workspace.bytes)}, with its snapshots`,
+            ],
+            ["Sandbox", <Sandbox key="sandbox" sandbox={workspace.sandbox} />],
             ["Branch", code(workspace.branch)],
             ["Base", code(workspace.base)],
             [
@@ -104,6 +112,17 @@ function Settings({ view }: { view: RunView }) {
           <CodeBlock text={view.result} label="Result" wrap maxHeight={24} />
         </Section>
       )}
+    </>
+  );
+}
+
+/** Whether what the run starts is kept from everything but its files. */
+function Sandbox({ sandbox }: { sandbox: SandboxView | null | undefined }) {
+  if (!sandbox) return <span className={styles.faint}>not known</span>;
+  if (sandbox.used) return "Commands that begin now run in it";
+  return (
+    <>
+      <StatePill tone="warn">Not used</StatePill> {sandbox.why && plain(sandbox.why)}
     </>
   );
 }
