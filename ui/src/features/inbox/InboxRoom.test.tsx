@@ -437,27 +437,48 @@ describe("the inbox", () => {
   });
 });
 
-it("a conflict shows both sides as they are, and each way out", async () => {
+describe("a conflict", () => {
   const conflict = aReview({
+    id: "conflict",
     kind: "conflict",
     title: "You changed add.py meanwhile",
+    why: "both changed it. Nothing has been changed yet.",
     detail:
       "add.py: both changed it\n\n--- add.py\n<<<<<<< yours\na - b\n=======\na + b\n>>>>>>> the run's\n",
+    editable: false,
     arguments: null,
     choices: [
-      { id: "mine", label: "Keep mine", effect: "These files stay as you have them." },
       { id: "theirs", label: "Take the run's", effect: "These files become the run's version." },
+      { id: "mine", label: "Keep mine", effect: "These files stay as you have them." },
+      { id: "branch", label: "As a branch", effect: "All of it becomes a new branch." },
+      { id: "cancel", label: "Do not apply", effect: "Nothing is applied." },
     ],
   });
-  renderRoom(<InboxRoom review={null} />, {
-    at: "/inbox",
-    script: {
-      reviews: { reviews: [conflict] },
-      review: aReviewDetail({ review: conflict }),
-    },
+
+  it("shows both sides as they are, and each way out with its key", async () => {
+    // As `Open review` leads to it, with another item in front of it.
+    const { container } = inbox([push, conflict], {}, "conflict");
+    const sides = await screen.findByRole("region", { name: "Both sides" });
+    expect(sides).toHaveTextContent(/<<<<<<< yours a - b ======= a \+ b >>>>>>> the run's/);
+    conflict.choices.forEach((choice, i) => {
+      const button = screen.getByRole("button", { name: new RegExp(`^${choice.label}`) });
+      expect(button).toBeEnabled();
+      expect(button).toHaveAttribute("aria-keyshortcuts", `${i + 1}`);
+    });
+    expect(screen.queryByRole("button", { name: /^(Approve|Reject|Edit)/ })).toBeNull();
+    await expectAccessible(container);
   });
-  const sides = await screen.findByRole("region", { name: "Both sides" });
-  expect(sides).toHaveTextContent(/<<<<<<< yours a - b ======= a \+ b >>>>>>> the run's/);
-  expect(screen.getByRole("button", { name: /Keep mine/ })).toBeEnabled();
-  expect(screen.getByRole("button", { name: /Take the run's/ })).toBeEnabled();
+
+  it.each(conflict.choices.map((choice, i) => [`${i + 1}`, choice.id]))(
+    "the key %s answers %s",
+    async (key, choice) => {
+      const { user, daemon } = inbox([conflict]);
+      await item(/You changed add\.py/);
+      await armed();
+      await user.keyboard("a");
+      await user.keyboard(key);
+      await waitFor(() => expect(daemon.requests("decide")).toHaveLength(1));
+      expect(daemon.requests("decide")[0]).toMatchObject({ review: "conflict", choice });
+    },
+  );
 });
