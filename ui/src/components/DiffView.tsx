@@ -37,16 +37,30 @@ const SAID: Partial<Record<DiffLine["kind"], string>> = { added: "added: ", remo
 const CHANGE = { added: "new", removed: "deleted", renamed: "renamed", changed: "" } as const;
 const ROW_PX = 20;
 
+/** Choosing some of the files, by a tick before each. */
+export interface Ticks {
+  /** What ticking one means, as its label begins: `Apply`. */
+  verb: string;
+  on: (path: string) => boolean;
+  set: (paths: readonly string[], on: boolean) => void;
+}
+
 /** A unified diff: the changed files as a tree, their lines beside it. Signs say what colours do. */
 export function DiffView(props: {
-  diff: string;
+  /** As text, or read already. */
+  diff: string | readonly FileDiff[];
   /** The tree can be left out where one file is shown among other things. */
   tree?: boolean;
+  ticks?: Ticks | undefined;
   /** Something beside a line, such as a button to comment on it. */
   aside?: (path: string, line: DiffLine) => ReactNode;
 }) {
-  const files = useMemo(() => parseDiff(props.diff), [props.diff]);
+  const files = useMemo(
+    () => (typeof props.diff === "string" ? parseDiff(props.diff) : props.diff),
+    [props.diff],
+  );
   const rows = useMemo(() => rowsOf(files), [files]);
+  const tree = useMemo(() => fileTree(files), [files]);
   const [chosen, setChosen] = useState<string | null>(null);
   const scroller = useRef<HTMLElement>(null);
   const virtual = useVirtualizer({
@@ -68,7 +82,13 @@ export function DiffView(props: {
     <div className={styles.diff}>
       {props.tree !== false && (
         <nav className={styles.tree} aria-label="Changed files">
-          <Tree nodes={fileTree(files)} chosen={chosen} onChoose={show} />
+          {props.ticks && (
+            <div className={styles.all}>
+              <Tick ticks={props.ticks} what="all files" paths={files.map((file) => file.path)} />
+              <span aria-hidden="true">All files</span>
+            </div>
+          )}
+          <Tree nodes={tree} chosen={chosen} onChoose={show} ticks={props.ticks} />
         </nav>
       )}
       <section
@@ -153,26 +173,34 @@ function Tree(props: {
   nodes: readonly TreeNode[];
   chosen: string | null;
   onChoose: (file: FileDiff) => void;
+  ticks: Ticks | undefined;
 }) {
+  const { ticks } = props;
   return (
     <ul>
       {props.nodes.map((node) => (
-        <li key={node.path}>
+        <li key={node.file ? node.path : `${node.path}/`}>
           {node.file ? (
-            <button
-              type="button"
-              className={cx(styles.leaf, node.path === props.chosen && styles.chosen)}
-              aria-current={node.path === props.chosen || undefined}
-              onClick={() => node.file && props.onChoose(node.file)}
-            >
-              <span className={styles.name} title={plain(node.path)}>
-                {plain(node.name)}
-              </span>
-              <Counts file={node.file} />
-            </button>
+            <div className={styles.entry}>
+              {ticks && <Tick ticks={ticks} what={plain(node.path)} paths={[node.path]} />}
+              <button
+                type="button"
+                className={cx(styles.leaf, node.path === props.chosen && styles.chosen)}
+                aria-current={node.path === props.chosen || undefined}
+                onClick={() => node.file && props.onChoose(node.file)}
+              >
+                <span className={styles.name} title={plain(node.path)}>
+                  {plain(node.name)}
+                </span>
+                <Counts file={node.file} />
+              </button>
+            </div>
           ) : (
             <>
-              <span className={styles.folder}>{plain(node.name)}/</span>
+              <div className={styles.entry}>
+                {ticks && <Tick ticks={ticks} what={`${plain(node.path)}/`} paths={within(node)} />}
+                <span className={styles.folder}>{plain(node.name)}/</span>
+              </div>
               <div className={styles.inside}>
                 <Tree {...props} nodes={node.children} />
               </div>
@@ -181,5 +209,29 @@ function Tree(props: {
         </li>
       ))}
     </ul>
+  );
+}
+
+const within = (node: TreeNode): string[] =>
+  node.file ? [node.path] : node.children.flatMap(within);
+
+/** One tick for a file, or for all of a folder: neither on nor off where only some of them are. */
+function Tick({ ticks, what, paths }: { ticks: Ticks; what: string; paths: readonly string[] }) {
+  const on = paths.filter(ticks.on).length;
+  const all = on === paths.length;
+  return (
+    <label className={styles.tick}>
+      <input
+        type="checkbox"
+        checked={all}
+        ref={(box) => {
+          if (box) box.indeterminate = on > 0 && !all;
+        }}
+        onChange={() => ticks.set(paths, !all)}
+      />
+      <span className="hidden-words">
+        {ticks.verb} {what}
+      </span>
+    </label>
   );
 }

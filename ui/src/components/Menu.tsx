@@ -9,6 +9,8 @@ export interface MenuEntry {
   id: string;
   label: string;
   icon?: ReactNode;
+  /** What choosing it does. */
+  detail?: string;
   keys?: Keys | undefined;
   danger?: boolean;
   /** Why it cannot be chosen. */
@@ -47,6 +49,7 @@ export function Menu(props: {
                 <span className={styles.icon}>{entry.icon}</span>
                 <span className={styles.words}>
                   {entry.label}
+                  {entry.detail && <span className={styles.detail}>{entry.detail}</span>}
                   {entry.why && <span className={styles.why}>{entry.why}</span>}
                 </span>
                 {entry.keys && <KeyHint keys={entry.keys} />}

@@ -127,6 +127,7 @@ export function demoTransport(): Transport {
     steps: ({ run, from, count }) => demoSteps(run, from ?? 0, count ?? 50),
     op: ({ run, op }) => demoOp(run, op),
     diff: ({ run }) => ({ run, ...demoDiff }),
+    apply: ({ run }) => ({ run, target: "longhaul/1f0a7c2e", commit: "5f3c9a1be07d", paths: [] }),
     logs: ({ run }) => ({
       run,
       entries: demoSteps(run, 0, 6).steps.flatMap((s) => s.entries),

@@ -10,7 +10,7 @@ export const runActions = define({
   "run.pause": { title: "Pause this run", group: "Run", keys: ["p"], arms: true },
   "run.cancel": { title: "Cancel this run…", group: "Run" },
   "run.message": { title: "Send the agent a message", group: "Run", keys: ["m"] },
-  "run.apply": { title: "Apply the changes to a branch", group: "Run" },
+  "run.apply": { title: "Apply all changes as a branch", group: "Run" },
   "run.discard": { title: "Discard the workspace…", group: "Run" },
   "run.end": { title: "Jump to the newest", group: "Run", keys: ["shift+g"] },
   "run.start": { title: "Jump to the start", group: "Run", keys: ["g g"] },

@@ -1,22 +1,24 @@
-import { GitBranch, MessageSquarePlus, RefreshCw, Trash2 } from "lucide-react";
-import { useCallback, useState } from "react";
+import { MessageSquarePlus, RefreshCw, Trash2 } from "lucide-react";
+import { useCallback, useMemo, useState } from "react";
 import { Button, IconButton } from "../../components/Button";
 import { CodeBlock } from "../../components/CodeBlock";
-import { DiffView } from "../../components/DiffView";
+import { DiffView, type Ticks } from "../../components/DiffView";
 import { TextField } from "../../components/fields";
 import { Duration, RelativeTime } from "../../components/figures";
 import { EmptyState, ErrorState, Notice, Skeleton } from "../../components/states";
 import type { OpView, RunView, TestChange } from "../../ipc/bindings";
-import type { DiffLine } from "../../lib/diff";
+import { type DiffLine, type FileDiff, parseDiff } from "../../lib/diff";
 import { plural } from "../../lib/numbers";
 import { plain } from "../../lib/plain";
 import { useCall, useCallMutation } from "../../queries/call";
 import { useDiff, useSteps } from "../../queries/run";
 import { useWhyNot } from "../../stores/connection";
 import { toast, toastError } from "../../stores/toasts";
+import { ApplyMenu } from "./ApplyMenu";
 import { stateOf } from "./CallView";
 import styles from "./ChangesTab.module.css";
 import { type Comment, composed } from "./comments";
+import { setApplied, useLeftOut } from "./run-state";
 import type { RunActions } from "./use-run-actions";
 
 /** What the run changed: read it, comment on it, take it over or throw it away. */
@@ -53,13 +55,17 @@ export function ChangesTab(props: {
     [],
   );
 
-  const files = diff.data?.files.length ?? 0;
+  const { files, chosen, ticks } = useChosen(run, diff.data?.diff);
+  // What worked in place is there already, and what is one file is applied whole.
+  const kind = props.view?.workspace.kind;
+  const parts = files.length > 1 && (kind === "clone" || kind === "copy");
   return (
     <div className={styles.changes}>
       <h2 className="hidden-words">Changes</h2>
       <div className={styles.bar}>
         <span className={styles.count}>
-          {diff.data && (files === 0 ? "No files changed" : `${plural(files, "file")} changed`)}
+          {diff.data &&
+            (files.length === 0 ? "No files changed" : `${plural(files.length, "file")} changed`)}
         </span>
         <Button
           small
@@ -70,15 +76,7 @@ export function ChangesTab(props: {
         >
           Look again
         </Button>
-        <Button
-          small
-          icon={<GitBranch size={16} />}
-          why={actions.why.apply}
-          isDisabled={Boolean(actions.why.apply) || actions.busy || files === 0}
-          onPress={actions.apply}
-        >
-          Apply to a branch
-        </Button>
+        <ApplyMenu files={files} chosen={chosen} applying={actions.apply} />
         <Button
           small
           look="danger"
@@ -111,7 +109,7 @@ export function ChangesTab(props: {
         />
       )}
       {diff.data ? (
-        <DiffView diff={diff.data.diff} aside={aside} />
+        <DiffView diff={files} aside={aside} ticks={parts ? ticks : undefined} />
       ) : diff.error ? (
         props.view?.workspace.discarded ? (
           <EmptyState title="The workspace is discarded">
@@ -129,6 +127,24 @@ export function ChangesTab(props: {
       )}
     </div>
   );
+}
+
+const NONE: ReadonlySet<string> = new Set();
+
+/** The changed files, and those of them that are to be applied. */
+function useChosen(run: string, diff: string | undefined) {
+  const left = useLeftOut((s) => s.leftOut.get(run)) ?? NONE;
+  const files = useMemo<readonly FileDiff[]>(() => parseDiff(diff ?? ""), [diff]);
+  const chosen = useMemo(() => files.filter((file) => !left.has(file.path)), [files, left]);
+  const ticks = useMemo<Ticks>(
+    () => ({
+      verb: "Apply",
+      on: (path) => !left.has(path),
+      set: (paths, on) => setApplied(run, paths, on),
+    }),
+    [run, left],
+  );
+  return { files, chosen, ticks };
 }
 
 function CommentForm(props: {

@@ -416,21 +416,6 @@ describe("the other parts", () => {
     );
   });
 
-  it("applies the changes to a branch", async () => {
-    const { user, daemon } = room(
-      { state: "completed" },
-      {
-        diff: { run: RUN, diff: DIFF, files: ["src/lex.rs"] },
-        apply: { run: RUN, target: "longhaul/abcd", commit: "1234567890ab" },
-      },
-      "changes",
-    );
-    await screen.findByText("1 file changed");
-    await user.click(screen.getByRole("button", { name: "Apply to a branch" }));
-    expect(daemon.requests("apply")).toEqual([{ run: RUN, as: "branch" }]);
-    expect(await screen.findByText("Applied to longhaul/abcd")).toBeVisible();
-  });
-
   it("draws where the time went and leads to the step", async () => {
     const { user, visited, container } = room({}, {}, "trace");
     const bar = await screen.findByRole("button", {

@@ -189,9 +189,9 @@ function Actions({ view, actions }: { view: RunView | undefined; actions: RunAct
           },
           {
             id: "apply",
-            label: "Apply the changes to a branch",
-            why: why.apply,
-            run: actions.apply,
+            label: "Apply all changes as a branch",
+            why: actions.apply.whyInto("branch"),
+            run: () => actions.apply.start("branch"),
           },
           null,
           {

@@ -30,3 +30,20 @@ export function useDraft(run: string): [text: string, set: (text: string) => voi
 export function setDraft(run: string, text: string): void {
   useDrafts.setState(({ drafts }) => ({ drafts: new Map(drafts).set(run, text) }));
 }
+
+/** Which of each run's changed files are not to be applied: those that come later are. */
+export const useLeftOut = create<{ leftOut: ReadonlyMap<string, ReadonlySet<string>> }>(() => ({
+  leftOut: new Map(),
+}));
+
+/** Puts files among those to apply, or takes them out. */
+export function setApplied(run: string, paths: readonly string[], on: boolean): void {
+  useLeftOut.setState(({ leftOut }) => {
+    const next = new Set(leftOut.get(run));
+    for (const path of paths) {
+      if (on) next.delete(path);
+      else next.add(path);
+    }
+    return { leftOut: new Map(leftOut).set(run, next) };
+  });
+}

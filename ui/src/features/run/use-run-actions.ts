@@ -8,16 +8,17 @@ import { canCancel, canPause, canResume, isEnded } from "../../queries/run-words
 import { useWhyNot } from "../../stores/connection";
 import { useGo } from "../../stores/navigation";
 import { toast, toastError } from "../../stores/toasts";
+import { type Applying, useApply } from "./use-apply";
 
 export type Confirming = "cancel" | "discard" | null;
 
 export interface RunActions {
   /** Why an action cannot be done; undefined when it can. */
-  why: Record<"resume" | "pause" | "cancel" | "apply" | "discard", string | undefined>;
+  why: Record<"resume" | "pause" | "cancel" | "discard", string | undefined>;
   resume: () => void;
   pause: () => void;
   cancel: () => void;
-  apply: () => void;
+  apply: Applying;
   discard: () => void;
   confirming: Confirming;
   confirm: (what: Confirming) => void;
@@ -49,16 +50,7 @@ export function useRunActions(id: string, view: RunView | undefined): RunActions
       toast({ tone: "good", title: "Cancelled", detail: "Its workspace stays until discarded." }),
     onError: (error) => toastError("The run could not be cancelled", error),
   });
-  const apply = useCallMutation("apply", {
-    onDone: ({ target, commit }) =>
-      toast({
-        tone: "good",
-        title: `Applied to ${target}`,
-        detail: commit ? `Commit ${commit.slice(0, 10)}. Nothing of yours was changed.` : undefined,
-        lifetimeMs: 12_000,
-      }),
-    onError: (error) => toastError("The changes could not be applied", error),
-  });
+  const apply = useApply(id, view);
   const discard = useCallMutation("discard", {
     onDone: () => toast({ tone: "good", title: "The workspace is discarded" }),
     onError: (error) => toastError("The workspace could not be discarded", error),
@@ -68,16 +60,12 @@ export function useRunActions(id: string, view: RunView | undefined): RunActions
     resume: () => resume.mutate(one),
     pause: () => pause.mutate(one),
     cancel: () => cancel.mutate({ run: id }),
-    apply: () => apply.mutate({ run: id, as: "branch" }),
+    apply,
     discard: () => discard.mutate({ run: id }),
     confirming,
     confirm,
     busy:
-      resume.isPending ||
-      pause.isPending ||
-      cancel.isPending ||
-      apply.isPending ||
-      discard.isPending,
+      resume.isPending || pause.isPending || cancel.isPending || apply.pending || discard.isPending,
   };
   useKeys(id, view, actions);
   return actions;
@@ -93,12 +81,6 @@ function useWhys(view: RunView | undefined): RunActions["why"] {
     resume: first ?? (canResume(state) ? undefined : `It is ${state}`),
     pause: first ?? (canPause(state) ? undefined : `It is ${state}`),
     cancel: first ?? (canCancel(state) ? undefined : `It is ${state} already`),
-    apply:
-      first ??
-      gone ??
-      (view?.workspace.kind === "clone"
-        ? undefined
-        : "A branch can only be made of a run that worked in a clone"),
     discard:
       first ?? gone ?? (isEnded(state) ? undefined : "Its files are needed until it is over"),
   };
@@ -126,7 +108,10 @@ function useKeys(id: string, view: RunView | undefined, actions: RunActions): vo
     enabled: ready(why.cancel),
     title: `Cancel${title}…`,
   });
-  useAction("run.apply", { run: actions.apply, enabled: ready(why.apply) });
+  useAction("run.apply", {
+    run: () => actions.apply.start("branch"),
+    enabled: ready(actions.apply.whyInto("branch")),
+  });
   useAction("run.discard", {
     run: () => actions.confirm("discard"),
     enabled: ready(why.discard),
