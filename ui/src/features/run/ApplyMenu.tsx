@@ -5,6 +5,7 @@ import { Menu } from "../../components/Menu";
 import type { ApplyInto } from "../../ipc/bindings";
 import type { FileDiff } from "../../lib/diff";
 import { plural } from "../../lib/numbers";
+import styles from "./ChangesTab.module.css";
 import type { Applying } from "./use-apply";
 
 const WAYS: { into: ApplyInto; label: string; detail: string; icon: ReactNode }[] = [
@@ -52,7 +53,7 @@ export function ApplyMenu(props: {
             : some
               ? `Apply ${chosen.length} of ${plural(files.length, "file")}`
               : "Apply"}{" "}
-          <ChevronDown size={14} aria-hidden="true" />
+          <ChevronDown className={styles.chevron} size={14} aria-hidden="true" />
         </Button>
       }
       entries={WAYS.map(({ into, label, detail, icon }) => ({
