@@ -92,11 +92,14 @@ impl Bench {
     }
 
     pub(crate) async fn priced(
-        settings: Settings,
+        mut settings: Settings,
         clock: Arc<dyn Clock>,
         prices: PriceBook,
     ) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        // Scripts of agents are read from it, and effects are counted in it.
+        let writable = &mut settings.confinement.writable;
+        writable.push(folder.path().to_owned());
         let server = ModelServer::start().await.unwrap();
         server.set_valid_key(Some(KEY));
         let home = folder.path().join("home");
