@@ -136,6 +136,7 @@ impl Scene {
 }
 
 /// Whether commands are sandboxed here. Where CI runs they must be.
+#[allow(clippy::print_stderr)] // What is skipped is said.
 async fn can_be(world: &World) -> Result<bool> {
     let status = world.json(&["daemon", "status"]).await?;
     if status["sandbox"]["available"] == true {

@@ -40,8 +40,8 @@ pub(crate) struct Item {
 pub(crate) struct Selection(Vec<Name>);
 
 impl Selection {
-    /// `paths` are relative to the project, or (as a diff shows them) to the top.
-    /// One at which there is none of `all` is refused.
+    /// `paths` are as a diff shows them, relative to the top, or else relative to the
+    /// project. One at which there is none of `all` is refused.
     pub(crate) fn new<'a>(
         prefix: &str,
         paths: &[PathBuf],
@@ -51,7 +51,8 @@ impl Selection {
             let unknown = || ApplyError::UnknownPath(path.display().to_string());
             let of_project = below(prefix, path).ok_or_else(unknown)?;
             let of_top = below("", path).ok_or_else(unknown)?;
-            let mut either = [of_project, of_top].into_iter();
+            // What was chosen from a diff must never mean another file of the project's.
+            let mut either = [of_top, of_project].into_iter();
             let found = either.find(|wanted| all.clone().any(|path| is_within(path, wanted)));
             found.ok_or_else(unknown)
         });
@@ -289,4 +290,24 @@ pub(crate) fn note(run_dir: &Path, noted: &[Noted]) -> std::io::Result<()> {
 pub(crate) struct Noted {
     pub(crate) path: Name,
     pub(crate) side: Option<Side>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_from_a_diff_means_that_file_and_no_other() {
+        let all: [&[u8]; 2] = [b"sub/x", b"sub/sub/x"];
+        let chosen = |path: &str| {
+            let paths = [PathBuf::from(path)];
+            Selection::new("sub", &paths, all.iter().copied()).expect("it is there")
+        };
+        let has = |path: &str| all.map(|one| chosen(path).has(one));
+        assert_eq!(has("sub/x"), [true, false]);
+        assert_eq!(has("sub/sub/x"), [false, true]);
+        assert_eq!(has("x"), [true, false], "relative to the project");
+        let unknown = [PathBuf::from("y")];
+        assert!(Selection::new("sub", &unknown, all.iter().copied()).is_err());
+    }
 }

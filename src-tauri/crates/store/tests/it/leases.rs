@@ -81,7 +81,7 @@ async fn a_stale_lease_is_taken_over_and_its_token_holds_no_more() {
     let Taken::Held { fenced, .. } = take(&store, other, "/p/x").await else {
         panic!("it was not heard of for long enough")
     };
-    assert_eq!(fenced, [old.clone()]);
+    assert_eq!(fenced, std::slice::from_ref(&old));
     assert!(!holds(&store, old.token).await, "it was fenced");
 }
 
@@ -111,7 +111,7 @@ async fn leases_and_their_numbers_outlive_the_daemon() {
     assert!(mine.token > gone.token, "a token is never given twice");
     store.close().await;
     let (store, _) = open(home.path()).await;
-    assert_eq!(store.leases().await.unwrap(), [mine.clone()]);
+    assert_eq!(store.leases().await.unwrap(), std::slice::from_ref(&mine));
     assert_eq!(take(&store, other, "/p").await, Taken::Busy(mine.clone()));
     let again = held(&store, one, "/p").await;
     assert!(again.token > mine.token);
