@@ -119,6 +119,7 @@ async fn what_cannot_be_taken_back_is_said_and_what_is_asked_is_withdrawn() -> R
         "deploy",
         Script::new()
             .turn(Turn::new().tool("write", json!({"path": "one", "content": "1"})))
+            .turn(shell("cat one"))
             .turn(shell(&effects.shell("deployed")))
             .turn(shell("touch four"))
             .turn(Turn::text("done")),
@@ -137,10 +138,12 @@ async fn what_cannot_be_taken_back_is_said_and_what_is_asked_is_withdrawn() -> R
 
     let went = world.json(&["rollback", &id, "--to", "cp1"]).await?;
     let told = &went["consequences"];
+    let effects_told = told["not_undone"].as_array().map(Vec::len);
+    assert_eq!(effects_told, Some(1), "looking is no effect: {told:#}");
     let effect = &told["not_undone"][0];
     assert_eq!(
         (&effect["name"], &effect["step"]),
-        (&json!("shell"), &json!(2)),
+        (&json!("shell"), &json!(3)),
         "{told:#}"
     );
     assert_eq!(

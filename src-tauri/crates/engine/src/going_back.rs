@@ -425,7 +425,10 @@ impl Core {
                             continue;
                         };
                         since.anything |= kind == OpKind::Tool && class != OpClass::Pure;
-                        if kind == OpKind::Tool && class == OpClass::AtMostOnce {
+                        if kind == OpKind::Tool
+                            && class == OpClass::AtMostOnce
+                            && !only_looked(&summary)
+                        {
                             since.effects.push(Effect {
                                 op,
                                 step,
@@ -487,6 +490,12 @@ impl Core {
             to.id, to.step
         ))
     }
+}
+
+/// Whether a command's line says that it changed nothing. A shortened one never does.
+fn only_looked(summary: &str) -> bool {
+    let command = summary.strip_prefix("$ ");
+    command.is_some_and(|command| agents::tools::read_only_command(command).is_some())
 }
 
 #[derive(Default)]
