@@ -30,6 +30,7 @@ mod failing;
 mod forking;
 mod gate;
 mod going_back;
+mod hindsight;
 mod host;
 mod hunks;
 mod ids;
