@@ -61,7 +61,7 @@ pub(crate) fn dev() -> anyhow::Result<()> {
     packages::ensure(&[packages::RUN])?;
     ui::fetch()?;
     // It starts the daemon beside it, which Tauri's command line does not build.
-    let daemon = ["build", "--package", "longhaul", "--bin", "longhaul"];
+    let daemon = ["build", "--workspace", "--bin", "longhaul"];
     step("build longhaul", &mut cargo(&daemon))?;
     step("develop", &mut ui::tauri(&["dev"]))
 }
