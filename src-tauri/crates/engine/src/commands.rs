@@ -255,14 +255,25 @@ impl Core {
             if batch.events.is_empty() {
                 return Ok(now);
             }
-            let append = self
-                .store()
-                .append(run, Some(now.head), batch.events, batch.blobs);
-            match append.await {
-                Ok(done) => return Ok(done.run),
-                Err(AppendError::Conflict { .. }) => {}
-                Err(error) => return Err(error.into()),
+            if let Some(done) = self.append_if_at(&now, batch).await? {
+                return Ok(done);
             }
+        }
+    }
+
+    /// Records a batch if the run is still as it was; `None` if it is not.
+    pub(crate) async fn append_if_at(
+        &self,
+        run: &Run,
+        batch: Batch,
+    ) -> Result<Option<Run>, CommandError> {
+        let append = self
+            .store()
+            .append(run.id, Some(run.head), batch.events, batch.blobs);
+        match append.await {
+            Ok(done) => Ok(Some(done.run)),
+            Err(AppendError::Conflict { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
         }
     }
 

@@ -8,7 +8,7 @@ use domain::{
     Checkpoint, CheckpointId, Event, MessageOrigin, OpId, OpState, Run, RunId, RunState, Timestamp,
     WorkspaceMode,
 };
-use store::{AppendError, LeasePurpose};
+use store::LeasePurpose;
 use workspace::ChangedFile;
 
 use crate::commands::CommandError;
@@ -94,13 +94,13 @@ impl Engine {
         // Looked for before anything is stopped: a wrong name must change nothing.
         let checkpoint = core.checkpoint_of(&core.load(run).await?, to).await?;
         let now = core.bring_to_rest(run, by).await?;
-        // Asked for before anything is recorded: one that cannot have it does not go back.
-        drop(core.folder_of(&now).await?);
+        // From before anything is recorded: one that cannot have it does not go back.
+        let _folder = core.folder_of(&now).await?;
         let consequences = core.consequences(&now, checkpoint.clone()).await?;
         let now = core.close_open(run).await?;
         let (gone_back, undo) = core.go_back(now, &checkpoint, by).await?;
         faults::crash_point("engine.rolled_back");
-        let restored = core.restore_files(&gone_back).await?;
+        let restored = core.put_files_back(&gone_back).await?;
         Ok(WentBack {
             run: restored,
             undo,
@@ -321,10 +321,18 @@ impl Core {
         self: &std::sync::Arc<Self>,
         run: &Run,
     ) -> Result<Run, CommandError> {
+        if run.restoring.is_none() {
+            return Ok(run.clone());
+        }
+        let _folder = self.folder_of(run).await?;
+        self.put_files_back(run).await
+    }
+
+    /// The same for one whose folder is its own already.
+    async fn put_files_back(&self, run: &Run) -> Result<Run, CommandError> {
         let Some(snapshot) = run.restoring.clone() else {
             return Ok(run.clone());
         };
-        let _folder = self.folder_of(run).await?;
         let workspace = self.workspace_of(run).await?;
         workspace.restore(&snapshot).await.map_err(|e| {
             CommandError::Workspace(format!("not all files could be restored: {e}"))
@@ -359,29 +367,16 @@ impl Core {
     /// A run that was cut off while it went back: its files follow now.
     pub(crate) async fn finish_going_back(
         self: &std::sync::Arc<Self>,
-        run: RunId,
-    ) -> Result<(), CommandError> {
-        let now = self.load(run).await?;
-        match self.restore_files(&now).await {
+        run: Run,
+    ) -> Result<Run, CommandError> {
+        match self.restore_files(&run).await {
             Err(CommandError::Store(why)) => Err(CommandError::Store(why)),
             // It is said again, with a way out, when somebody resumes the run.
             Err(error) => {
-                tracing::error!(%run, %error, "the files of a run that went back are not restored yet");
-                Ok(())
+                tracing::error!(run = %run.id, %error, "the files of a run that went back are not restored yet");
+                Ok(run)
             }
-            Ok(_) => Ok(()),
-        }
-    }
-
-    /// Records a batch if the run is still as it was; `None` if it is not.
-    async fn append_if_at(&self, run: &Run, batch: Batch) -> Result<Option<Run>, CommandError> {
-        let append = self
-            .store()
-            .append(run.id, Some(run.head), batch.events, batch.blobs);
-        match append.await {
-            Ok(done) => Ok(Some(done.run)),
-            Err(AppendError::Conflict { .. }) => Ok(None),
-            Err(error) => Err(error.into()),
+            restored => restored,
         }
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use domain::{FailCause, Op, OpClass, OpKind, OpMode, OpState, Run};
+use domain::{FailCause, OpKind, Run};
 use workspace::Along;
 
 use crate::core::Core;
@@ -62,12 +62,8 @@ impl Worker {
             Some(op) => op,
             None => {
                 let mut batch = Batch::default();
-                let op = self.new_setup_op(&run, &command, &mut batch);
-                batch.push(crate::intent::intended(
-                    &op,
-                    crate::policy::project_setup(),
-                    None,
-                ));
+                let as_what = (OpKind::Setup, crate::policy::project_setup());
+                let op = self.intend_own_command(&run, as_what, &command, &mut batch);
                 run = self.journal.append(batch).await?;
                 run.open_ops.get(&op.id).cloned().unwrap_or(op)
             }
@@ -84,32 +80,6 @@ impl Worker {
                 );
                 self.fail(FailCause::Workspace, why).await
             }
-        }
-    }
-
-    fn new_setup_op(&self, run: &Run, command: &str, batch: &mut Batch) -> Op {
-        Op {
-            id: run.next_op(),
-            step: run.step,
-            kind: OpKind::Setup,
-            name: "setup".to_owned(),
-            // The user named it as something to be run whenever it is time.
-            class: OpClass::Pure,
-            mode: OpMode::Gated,
-            state: OpState::Intended,
-            call_id: None,
-            digest: domain::Digest::of("setup", command.as_bytes()),
-            args: batch.blob(command.to_owned()),
-            summary: command.lines().next().unwrap_or_default().to_owned(),
-            reserve: domain::NanoUsd::ZERO,
-            review: None,
-            keeper: None,
-            tries: 0,
-            intended_at: self.core.now(),
-            started_at: None,
-            plan: None,
-            edit: None,
-            note: None,
         }
     }
 }

@@ -55,9 +55,6 @@ impl Engine {
             .map_err(|e| e.to_string())?
         {
             let id = row.id;
-            core.finish_going_back(id)
-                .await
-                .map_err(|e| e.to_string())?;
             let went_on = core
                 .recover_run(id, last_alive, cause)
                 .await
@@ -96,13 +93,17 @@ impl Core {
     }
 
     async fn recover_run(
-        &self,
+        self: &std::sync::Arc<Self>,
         id: RunId,
         last_alive: Option<Timestamp>,
         cause: InterruptCause,
     ) -> Result<Option<WentOn>, Halt> {
         let journal = self.journal(id);
-        let mut run = journal.load().await?;
+        let run = journal.load().await?;
+        let mut run = self
+            .finish_going_back(run)
+            .await
+            .map_err(|e| Halt::Store(e.to_string()))?;
         let working = matches!(run.phase, Phase::Active | Phase::Verifying);
         let begun = run.open_ops.values().any(|op| op.state == OpState::Started);
         if run.phase == Phase::Queued || (run.state() == RunState::Waiting && !begun) {

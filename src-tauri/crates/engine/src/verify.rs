@@ -86,13 +86,8 @@ impl Worker {
         let op = match open {
             Some(op) => op,
             None => {
-                let op = self.new_verify_op(&run, command, &mut batch);
-                batch.push(crate::intent::intended(
-                    &op,
-                    crate::policy::users_own_command(),
-                    None,
-                ));
-                op
+                let as_what = (OpKind::Verify, crate::policy::users_own_command());
+                self.intend_own_command(&run, as_what, command, &mut batch)
             }
         };
         if !batch.events.is_empty() {
@@ -109,18 +104,25 @@ impl Worker {
         Ok((run, verdict))
     }
 
-    fn new_verify_op(&self, run: &Run, command: &str, batch: &mut Batch) -> Op {
-        Op {
+    /// The intent of a command the user named as something to be run whenever it is time:
+    /// verify or setup.
+    pub(crate) fn intend_own_command(
+        &self,
+        run: &Run,
+        (kind, rule): (OpKind, domain::Decision),
+        command: &str,
+        batch: &mut Batch,
+    ) -> Op {
+        let op = Op {
             id: run.next_op(),
             step: run.step,
-            kind: OpKind::Verify,
-            name: "verify".to_owned(),
-            // The user named it as something to be run whenever it is time.
+            kind,
+            name: kind.word().to_owned(),
             class: OpClass::Pure,
             mode: OpMode::Gated,
             state: OpState::Intended,
             call_id: None,
-            digest: domain::Digest::of("verify", command.as_bytes()),
+            digest: domain::Digest::of(kind.word(), command.as_bytes()),
             args: batch.blob(command.to_owned()),
             summary: command.lines().next().unwrap_or_default().to_owned(),
             reserve: domain::NanoUsd::ZERO,
@@ -132,7 +134,9 @@ impl Worker {
             plan: None,
             edit: None,
             note: None,
-        }
+        };
+        batch.push(crate::intent::intended(&op, rule, None));
+        op
     }
 
     /// Also runs a project's setup command, which is the user's own in the same way.
