@@ -13,7 +13,13 @@ export function Home() {
   const known = (backends.data && runs.data) || backends.isError || runs.isError;
   // biome-ignore lint/correctness/useExhaustiveDependencies: going is done once, when it is known
   useEffect(() => {
-    if (known) go({ room: isNew ? "welcome" : "inbox" }, { replace: true });
+    if (known && !isLeft()) go({ room: isNew ? "welcome" : "inbox" }, { replace: true });
   }, [known, isNew]);
   return <Skeleton label="Opening…" />;
 }
+
+/**
+ * Whether the address is another one already. The router hears of that a moment later, and what it
+ * is told in between would win over the place somebody asked for.
+ */
+const isLeft = () => !/^#?\/?$/.test(window.location.hash);
