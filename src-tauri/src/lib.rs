@@ -93,6 +93,7 @@ fn build(surroundings: Surroundings) -> tauri::Result<App> {
             native::autostart,
             native::choose_folder,
             native::open_external,
+            native::open_workspace,
             native::perform,
             native::save_text,
             native::set_autostart,

@@ -1,8 +1,9 @@
 //! What the window may ask of the machine. Few things, each narrow.
 
+use std::path::Path;
 use std::sync::Arc;
 
-use protocol::ApiError;
+use protocol::{ApiError, OpsWanted, ShowRequest};
 use tauri::{AppHandle, Manager, State};
 use tauri_plugin_autostart::ManagerExt;
 use tauri_plugin_dialog::DialogExt;
@@ -74,6 +75,41 @@ pub(crate) fn open_external(app: AppHandle, url: String) -> Result<(), ApiError>
             protocol::ErrorCode::Internal,
             format!("no browser could be started: {error}"),
             "copy the address instead",
+        )
+    })
+}
+
+/// Opens the folder a run works in, in the user's file manager. The daemon says which one
+/// that is: a page cannot name a path.
+#[tauri::command]
+pub(crate) async fn open_workspace(
+    app: AppHandle,
+    link: State<'_, Arc<DaemonLink>>,
+    run: String,
+) -> Result<(), ApiError> {
+    let view = link.client().show(ShowRequest {
+        run,
+        ops: OpsWanted::None,
+    }).await;
+    let view = view.map_err(|error| error.to_api())?;
+    let folder = view.workspace.path.filter(|path| Path::new(path).is_dir());
+    let Some(folder) = folder else {
+        return Err(ApiError::not_found(
+            "the run's workspace is not there",
+            "it is made when the run starts, and gone when it was discarded",
+        ));
+    };
+    // On macOS a folder can be a program, which opening would start: there it is only shown.
+    let opened = if cfg!(target_os = "macos") {
+        app.opener().reveal_item_in_dir(&folder)
+    } else {
+        app.opener().open_path(&folder, None::<&str>)
+    };
+    opened.map_err(|error| {
+        ApiError::new(
+            protocol::ErrorCode::Internal,
+            format!("no file manager could be started: {error}"),
+            format!("open {folder} yourself"),
         )
     })
 }

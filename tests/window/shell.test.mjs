@@ -71,6 +71,22 @@ test("the page cannot reach past the shell's own commands", async () => {
   assert.equal(file, "only web addresses are opened");
 });
 
+test("a run's folder is opened in the file manager, and no other path", async () => {
+  const open = (run) =>
+    window.run(
+      `(run) => window.__TAURI_INTERNALS__.invoke("open_workspace", { run }).then(() => "done", (error) => error.message)`,
+      run,
+    );
+  assert.equal(await open("0199ffff"), "no run has an id that starts with '0199ffff'");
+  const run = world.start("quick");
+  await world.reaches(run, "completed");
+  assert.equal(await open(run), "done");
+  await until("the file manager", () => world.opened().length > 0);
+  assert.deepEqual(world.opened(), [world.show(run).workspace.path]);
+  world.cli("discard", run);
+  assert.equal(await open(run), "the run's workspace is not there");
+});
+
 test("nothing is loaded or run from elsewhere", async () => {
   const outside = await window.run(`(url) => fetch(url).then(() => "reached", () => "blocked")`, `${world.url}/`);
   assert.equal(outside, "blocked");

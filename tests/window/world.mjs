@@ -1,7 +1,7 @@
 // A home with its daemon, a scripted model behind real HTTP, and a project to work on.
 
 import { execFileSync, spawn } from "node:child_process";
-import { mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { once } from "node:events";
 import { join } from "node:path";
 import { until } from "./until.mjs";
@@ -37,7 +37,11 @@ export class World {
     world.project = join(world.folder, "calc");
     mkdirSync(world.home, { recursive: true });
     writeFileSync(join(world.home, "config.toml"), config);
-    world.env = { ...process.env, LONGHAUL_HOME: world.home };
+    // What the application has opened elsewhere is written down, and opened nowhere.
+    const bin = join(world.folder, "bin");
+    mkdirSync(bin);
+    writeFileSync(join(bin, "xdg-open"), `#!/bin/sh\nprintf '%s\\n' "$@" >> '${world.folder}/opened'\n`, { mode: 0o755 });
+    world.env = { ...process.env, LONGHAUL_HOME: world.home, PATH: `${bin}:${process.env.PATH}` };
     world.makeProject();
     await world.startModel(scripts, key);
     return world;
@@ -97,6 +101,12 @@ export class World {
   start(script, words = "Do it") {
     const prompt = `${words} [[script:${script}]]`;
     return this.json("run", "--project", this.project, "--backend", "model", "--detach", prompt).id;
+  }
+
+  /** What was opened with the desktop's own programs, oldest first. */
+  opened() {
+    const list = join(this.folder, "opened");
+    return existsSync(list) ? readFileSync(list, "utf8").trim().split("\n") : [];
   }
 
   show(run) {

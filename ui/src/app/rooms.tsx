@@ -30,15 +30,17 @@ export const SettingsRoom = room<{ section: string }>(async () => {
   return ({ section }) => <Room section={section} backends={<BackendsPanel />} />;
 });
 export const WelcomeRoom = room<object>(async () => {
-  const [{ WelcomeRoom: Room }, { AddKey }, { FoundAgents }] = await Promise.all([
+  const [{ WelcomeRoom: Room }, { AddKey }, { FoundAgents }, { OfferService }] = await Promise.all([
     import("../features/welcome/WelcomeRoom"),
     import("../features/backends/AddKey"),
     import("../features/backends/FoundAgents"),
+    import("../features/settings/Service"),
   ]);
   return () => (
     <Room
       addKey={(onAdded) => <AddKey onAdded={onAdded} />}
       agents={(onAdded) => <FoundAgents onAdded={onAdded} />}
+      atLogin={<OfferService />}
     />
   );
 });

@@ -83,7 +83,12 @@ export const demoHealth = (): Health => ({
     },
   ],
   live: [],
-  service: { installed: true, running: true, words: "systemd starts the daemon at login." },
+  service: {
+    installed: true,
+    running: true,
+    offered: false,
+    words: "systemd starts the daemon at login.",
+  },
   keychain: { ok: true, words: "The system's keychain answers." },
   sandbox: { available: true, used: true, detail: "commands run in bubblewrap, with the network" },
 });

@@ -2317,6 +2317,8 @@ export type ServiceState = {
 	installed: boolean,
 	/**  Whether the supervisor's own daemon runs, where it can say. */
 	running: boolean | null,
+	/**  Whether it can be offered: a supervisor answers and has not got it yet. */
+	offered?: boolean,
 	/**  In words. */
 	words: string,
 };

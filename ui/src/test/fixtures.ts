@@ -244,6 +244,7 @@ export function aDesktop(over: Partial<Native> = {}): Native {
   return {
     chooseFolder: async () => null,
     openExternal: async () => {},
+    openWorkspace: async () => {},
     setBadge: async () => {},
     autostart: async () => false,
     setAutostart: async () => {},

@@ -95,6 +95,9 @@ pub struct ServiceState {
     pub installed: bool,
     /// Whether the supervisor's own daemon runs, where it can say.
     pub running: Option<bool>,
+    /// Whether it can be offered: a supervisor answers and has not got it yet.
+    #[serde(default)]
+    pub offered: bool,
     /// In words.
     pub words: String,
 }

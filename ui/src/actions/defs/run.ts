@@ -16,4 +16,5 @@ export const runActions = define({
   "run.start": { title: "Jump to the start", group: "Run", keys: ["g g"] },
   "run.inbox": { title: "Open this run's review", group: "Run", keys: ["i"] },
   "run.copy-id": { title: "Copy the run's id", group: "Run" },
+  "run.open-folder": { title: "Open the workspace's folder", group: "Run" },
 });

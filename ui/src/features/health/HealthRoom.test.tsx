@@ -14,7 +14,12 @@ function aHealth(over: Partial<Health> = {}): Health {
       { file: "/home/ann/longhaul/backups/a.db", at: ago(3600), bytes: 1e6, verified: true },
     ],
     live: [],
-    service: { installed: true, running: true, words: "systemd starts it at login" },
+    service: {
+      installed: true,
+      running: true,
+      offered: false,
+      words: "systemd starts it at login",
+    },
     keychain: { ok: true, words: "Secret Service" },
     ...over,
   };

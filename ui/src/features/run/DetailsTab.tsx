@@ -1,4 +1,4 @@
-import { Download } from "lucide-react";
+import { Download, FolderOpen } from "lucide-react";
 import { useState } from "react";
 import { StatePill } from "../../components/Badge";
 import { Button } from "../../components/Button";
@@ -17,6 +17,7 @@ import { useJournal } from "../../queries/run";
 import { PlaceLink } from "../../stores/navigation";
 import styles from "./DetailsTab.module.css";
 import { useExport } from "./use-export";
+import { useFolder } from "./use-run-actions";
 import { timeOfDay } from "./words";
 
 /** Ids, settings and the raw journal. */
@@ -26,6 +27,16 @@ export function DetailsTab({ run, view }: { run: string; view: RunView | undefin
       {view ? <Settings view={view} /> : <Skeleton lines={6} />}
       <Journal run={run} />
     </div>
+  );
+}
+
+function OpenFolder({ view }: { view: RunView }) {
+  const folder = useFolder(view.id, view);
+  if (!folder || folder.why) return null;
+  return (
+    <Button look="quiet" icon={<FolderOpen />} onPress={folder.open}>
+      Open the folder
+    </Button>
   );
 }
 
@@ -58,6 +69,7 @@ function Settings({ view }: { view: RunView }) {
               <>
                 {workspace.kind}
                 {workspace.discarded && ", discarded"} {code(workspace.path, "not made yet")}
+                <OpenFolder view={view} />
               </>,
             ],
             [

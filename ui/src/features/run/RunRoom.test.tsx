@@ -1,5 +1,5 @@
 import { screen, waitFor, within } from "@testing-library/react";
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import type {
   Event,
   LogEntry,
@@ -13,7 +13,17 @@ import { CallError } from "../../ipc/errors";
 import type { Script } from "../../ipc/transport/fake";
 import type { RunTab } from "../../lib/places";
 import { useTravel } from "../../stores/travel";
-import { aDelta, aFrame, ago, ahead, anId, anOp, aReview, aRunView } from "../../test/fixtures";
+import {
+  aDelta,
+  aDesktop,
+  aFrame,
+  ago,
+  ahead,
+  anId,
+  anOp,
+  aReview,
+  aRunView,
+} from "../../test/fixtures";
 import { expectAccessible, renderRoom } from "../../test/render";
 import { RunRoom } from "./RunRoom";
 import { useDrafts, useOpened } from "./run-state";
@@ -524,4 +534,15 @@ it("warns where the run changed what judges it", async () => {
   });
   const list = await screen.findByRole("list", { name: "Changed tests and their settings" });
   expect(list).toHaveTextContent("tests/lexer.rs an assertion was removed");
+});
+
+it("opens the workspace's folder where there is a desktop", async () => {
+  const openWorkspace = vi.fn(async () => {});
+  const script = { show: aRunView({ id: RUN }), logs: { run: RUN, entries: [], next: null } };
+  const { user } = renderRoom(<RunRoom run={RUN} tab="details" />, {
+    script,
+    native: aDesktop({ openWorkspace }),
+  });
+  await user.click(await screen.findByRole("button", { name: "Open the folder" }));
+  expect(openWorkspace).toHaveBeenCalledWith(RUN);
 });

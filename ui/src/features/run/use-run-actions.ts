@@ -4,6 +4,7 @@ import type { RunView } from "../../ipc/bindings";
 import type { RunTab } from "../../lib/places";
 import { oneLine } from "../../lib/plain";
 import { useCallMutation } from "../../queries/call";
+import { useNative } from "../../queries/link";
 import { canCancel, canPause, canResume, isEnded } from "../../queries/run-words";
 import { useWhyNot } from "../../stores/connection";
 import { useGo } from "../../stores/navigation";
@@ -118,9 +119,28 @@ function useKeys(id: string, view: RunView | undefined, actions: RunActions): vo
   });
   const review = view?.reviews.find((r) => r.state === "open");
   useAction("run.inbox", review ? () => go({ room: "inbox", review: review.id }) : null);
+  const folder = useFolder(id, view);
+  useAction("run.open-folder", folder && { run: folder.open, enabled: ready(folder.why) });
   useAction("run.copy-id", () => {
     void navigator.clipboard
       .writeText(id)
       .then(() => toast({ tone: "good", title: "The run's id is copied" }));
   });
+}
+
+/** Opening the folder a run works in; null in a browser, which cannot. */
+export function useFolder(id: string, view: RunView | undefined) {
+  const native = useNative();
+  if (!native) return null;
+  const why = view?.workspace.discarded
+    ? "Its workspace is discarded"
+    : view?.workspace.path
+      ? undefined
+      : "Its workspace is not made yet";
+  const open = () => {
+    native
+      .openWorkspace(id)
+      .catch((error: unknown) => toastError("The folder could not be opened", error));
+  };
+  return { why, open };
 }

@@ -65,6 +65,29 @@ function DaemonService({ service }: { service: ServiceState }) {
   );
 }
 
+/** Asked on the first start, where the system can do it and does not yet. */
+export function OfferService() {
+  const health = useCall("health", {});
+  const install = useCallMutation("service", {
+    onDone: (now) => toast({ tone: "good", title: now.words }),
+    onError: (error) => toastError("The daemon could not be handed to the system", error),
+  });
+  if (!health.data?.service.offered) return null;
+  return (
+    <Notice
+      title="Start at login?"
+      action={
+        <Button isDisabled={install.isPending} onPress={() => install.mutate({ do: "install" })}>
+          Start it at login
+        </Button>
+      }
+    >
+      After a restart of this machine, runs go on as soon as you log in, without any window. It can
+      be changed in Settings.
+    </Notice>
+  );
+}
+
 const KEY = ["window-autostart"];
 
 function Window({ native }: { native: Native }) {

@@ -5,6 +5,7 @@ import { CallError } from "../../ipc/errors";
 import { useAppearance } from "../../stores/appearance";
 import { aDesktop, aStatus } from "../../test/fixtures";
 import { expectAccessible, renderRoom } from "../../test/render";
+import { OfferService } from "./Service";
 import { SettingsRoom } from "./SettingsRoom";
 
 const slots: Setting = {
@@ -122,14 +123,19 @@ test("the daemon and the tray icon start at login if one wants", async () => {
     free_bytes: 1,
     backups: [],
     live: [],
-    service: { installed: false, running: null, words: "systemd does not know it." },
+    service: { installed: false, running: null, offered: true, words: "systemd does not know it." },
     keychain: { ok: true, words: "" },
   };
   const { user, daemon } = renderRoom(room("start"), {
     script: {
       ...script,
       health,
-      service: { installed: true, running: true, words: "systemd starts it at login." },
+      service: {
+        installed: true,
+        running: true,
+        offered: false,
+        words: "systemd starts it at login.",
+      },
     },
     native: aDesktop({ setAutostart }),
   });
@@ -138,6 +144,30 @@ test("the daemon and the tray icon start at login if one wants", async () => {
   expect(daemon.requests("service")).toEqual([{ do: "install" }]);
   await user.click(screen.getByRole("switch", { name: /tray after login/ }));
   expect(setAutostart).toHaveBeenCalledWith(true);
+});
+
+test("the first start offers it only where the system can and does not yet", async () => {
+  const offering = (offered: boolean): Health => ({
+    daemon: aStatus(),
+    disk: [],
+    free_bytes: 1,
+    backups: [],
+    live: [],
+    service: { installed: false, running: null, offered, words: "Not installed." },
+    keychain: { ok: true, words: "" },
+  });
+  const { user, daemon, client } = renderRoom(<OfferService />, {
+    script: {
+      health: offering(true),
+      service: { installed: true, running: true, offered: false, words: "The system keeps it." },
+    },
+  });
+  await user.click(await screen.findByRole("button", { name: "Start it at login" }));
+  expect(await screen.findByText("The system keeps it.")).toBeVisible();
+  expect(daemon.requests("service")).toEqual([{ do: "install" }]);
+  daemon.answer("health", offering(false));
+  await client.invalidateQueries();
+  await waitFor(() => expect(screen.queryByText("Start at login?")).toBeNull());
 });
 
 test("the appearance is changed at once", async () => {

@@ -10,6 +10,7 @@ const room = (
   <WelcomeRoom
     addKey={(added) => <Button onPress={() => added("claude")}>Pretend to add</Button>}
     agents={() => <p>The agents</p>}
+    atLogin={<p>The start at login</p>}
   />
 );
 

@@ -14,6 +14,8 @@ import styles from "./WelcomeRoom.module.css";
 export interface WelcomeProps {
   addKey: (onAdded: (name: string) => void) => ReactNode;
   agents: (onAdded: (name: string) => void) => ReactNode;
+  /** The offer to let the system start the daemon. */
+  atLogin: ReactNode;
 }
 
 type Way = "key" | "agent" | "rehearsal";
@@ -76,6 +78,7 @@ export function WelcomeRoom(props: WelcomeProps) {
             <Rehearsal />
           </WayCard>
         </ul>
+        {props.atLogin}
       </div>
     </Page>
   );

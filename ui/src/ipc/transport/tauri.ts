@@ -22,6 +22,7 @@ const ask = <T>(command: string, request: Record<string, unknown> = {}): Promise
 const native: Native = {
   chooseFolder: (start) => ask<string | null>("choose_folder", { start }),
   openExternal: (url) => ask<void>("open_external", { url }),
+  openWorkspace: (run) => ask<void>("open_workspace", { run }),
   setBadge: (count) => ask<void>("set_badge", { count }),
   autostart: () => ask<boolean>("autostart"),
   setAutostart: (on) => ask<void>("set_autostart", { on }),

@@ -17,6 +17,8 @@ export interface Native {
   chooseFolder(start: string | null): Promise<string | null>;
   /** Opens a link in the user's browser. */
   openExternal(url: string): Promise<void>;
+  /** Opens the folder a run works in, in the user's file manager. */
+  openWorkspace(run: string): Promise<void>;
   /** The number on the app's icon; null removes it. */
   setBadge(count: number | null): Promise<void>;
   /** Whether the app starts at login. */

@@ -49,6 +49,7 @@ pub(crate) async fn health(api: &Api, _request: HealthRequest) -> Result<Health,
         service: service.unwrap_or_else(|error| ServiceState {
             installed: false,
             running: None,
+            offered: false,
             words: error.message,
         }),
         keychain,
@@ -255,6 +256,7 @@ fn state_of(said: &Value) -> ServiceState {
     ServiceState {
         installed,
         running,
+        offered: !installed && is("manager") == Some(true),
         words: words.to_owned(),
     }
 }
