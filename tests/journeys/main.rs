@@ -2,6 +2,7 @@
 
 mod applying;
 mod applying_crashes;
+mod applying_parts;
 mod bad_input;
 mod budgets;
 mod campaign;

@@ -9,7 +9,7 @@ import { EmptyState } from "./states";
 
 type Row =
   | { key: string; what: "file"; file: FileDiff }
-  | { key: string; what: "hunk"; text: string }
+  | { key: string; what: "hunk"; text: string; file: FileDiff; number: number }
   | { key: string; what: "line"; line: DiffLine; path: string }
   | { key: string; what: "words"; text: string };
 
@@ -21,7 +21,7 @@ function rowsOf(files: readonly FileDiff[]): Row[] {
       ? [{ key: `b${f}`, what: "words" as const, text: "No changed lines" }]
       : []),
     ...file.hunks.flatMap((hunk, h) => [
-      { key: `f${f}h${h}`, what: "hunk" as const, text: hunk.header },
+      { key: `f${f}h${h}`, what: "hunk" as const, text: hunk.header, file, number: h },
       ...hunk.lines.map((line, l) => ({
         key: `f${f}h${h}l${l}`,
         what: "line" as const,
@@ -37,12 +37,14 @@ const SAID: Partial<Record<DiffLine["kind"], string>> = { added: "added: ", remo
 const CHANGE = { added: "new", removed: "deleted", renamed: "renamed", changed: "" } as const;
 const ROW_PX = 20;
 
-/** Choosing some of the files, by a tick before each. */
+/** Choosing some of it, by a tick before each file, and before each of its parts. */
 export interface Ticks {
   /** What ticking one means, as its label begins: `Apply`. */
   verb: string;
-  on: (path: string) => boolean;
-  set: (paths: readonly string[], on: boolean) => void;
+  /** What there is to choose of a file: one thing for each of its hunks, or one for all of it. */
+  of: (file: FileDiff) => readonly string[];
+  on: (item: string) => boolean;
+  set: (items: readonly string[], on: boolean) => void;
 }
 
 /** A unified diff: the changed files as a tree, their lines beside it. Signs say what colours do. */
@@ -84,7 +86,7 @@ export function DiffView(props: {
         <nav className={styles.tree} aria-label="Changed files">
           {props.ticks && (
             <div className={styles.all}>
-              <Tick ticks={props.ticks} what="all files" paths={files.map((file) => file.path)} />
+              <Tick ticks={props.ticks} what="all files" items={files.flatMap(props.ticks.of)} />
               <span aria-hidden="true">All files</span>
             </div>
           )}
@@ -110,7 +112,7 @@ export function DiffView(props: {
                   className={styles.row}
                   style={{ transform: `translateY(${item.start}px)` }}
                 >
-                  <RowView row={row} aside={props.aside} />
+                  <RowView row={row} aside={props.aside} ticks={props.ticks} />
                 </div>
               )
             );
@@ -121,7 +123,12 @@ export function DiffView(props: {
   );
 }
 
-function RowView({ row, aside }: { row: Row; aside: Parameters<typeof DiffView>[0]["aside"] }) {
+function RowView(props: {
+  row: Row;
+  aside: Parameters<typeof DiffView>[0]["aside"];
+  ticks: Ticks | undefined;
+}) {
+  const { row, aside, ticks } = props;
   switch (row.what) {
     case "file":
       return (
@@ -133,7 +140,12 @@ function RowView({ row, aside }: { row: Row; aside: Parameters<typeof DiffView>[
         </h3>
       );
     case "hunk":
-      return <div className={styles.hunk}>{plain(row.text)}</div>;
+      return (
+        <div className={styles.hunk}>
+          {ticks && <HunkTick ticks={ticks} file={row.file} number={row.number} />}
+          {plain(row.text)}
+        </div>
+      );
     case "words":
       return <div className={styles.words}>{row.text}</div>;
     case "line": {
@@ -182,7 +194,7 @@ function Tree(props: {
         <li key={node.file ? node.path : `${node.path}/`}>
           {node.file ? (
             <div className={styles.entry}>
-              {ticks && <Tick ticks={ticks} what={plain(node.path)} paths={[node.path]} />}
+              {ticks && <Tick ticks={ticks} what={plain(node.path)} items={within(node, ticks)} />}
               <button
                 type="button"
                 className={cx(styles.leaf, node.path === props.chosen && styles.chosen)}
@@ -198,7 +210,9 @@ function Tree(props: {
           ) : (
             <>
               <div className={styles.entry}>
-                {ticks && <Tick ticks={ticks} what={`${plain(node.path)}/`} paths={within(node)} />}
+                {ticks && (
+                  <Tick ticks={ticks} what={`${plain(node.path)}/`} items={within(node, ticks)} />
+                )}
                 <span className={styles.folder}>{plain(node.name)}/</span>
               </div>
               <div className={styles.inside}>
@@ -212,13 +226,23 @@ function Tree(props: {
   );
 }
 
-const within = (node: TreeNode): string[] =>
-  node.file ? [node.path] : node.children.flatMap(within);
+const within = (node: TreeNode, ticks: Ticks): readonly string[] =>
+  node.file ? ticks.of(node.file) : node.children.flatMap((child) => within(child, ticks));
 
-/** One tick for a file, or for all of a folder: neither on nor off where only some of them are. */
-function Tick({ ticks, what, paths }: { ticks: Ticks; what: string; paths: readonly string[] }) {
-  const on = paths.filter(ticks.on).length;
-  const all = on === paths.length;
+/** One tick for a hunk, where a file can be had in part. */
+function HunkTick({ ticks, file, number }: { ticks: Ticks; file: FileDiff; number: number }) {
+  const items = ticks.of(file);
+  const item = items[number];
+  const first = file.hunks[number]?.lines.find((line) => line.kind !== "note");
+  if (item === undefined || items.length < 2 || !first) return null;
+  const place = `${plain(file.path)} from line ${first.after ?? first.before}`;
+  return <Tick ticks={ticks} what={place} items={[item]} />;
+}
+
+/** One tick for all of a file or folder: neither on nor off where only some of it is. */
+function Tick({ ticks, what, items }: { ticks: Ticks; what: string; items: readonly string[] }) {
+  const on = items.filter(ticks.on).length;
+  const all = on === items.length;
   return (
     <label className={styles.tick}>
       <input
@@ -227,7 +251,7 @@ function Tick({ ticks, what, paths }: { ticks: Ticks; what: string; paths: reado
         ref={(box) => {
           if (box) box.indeterminate = on > 0 && !all;
         }}
-        onChange={() => ticks.set(paths, !all)}
+        onChange={() => ticks.set(items, !all)}
       />
       <span className="hidden-words">
         {ticks.verb} {what}

@@ -29,7 +29,14 @@ new file mode 100644
 +}
 `;
 
-export const demoDiff = { diff: DIFF, files: ["src/lexer.rs", "tests/nested.rs"] };
+export const demoDiff = {
+  diff: DIFF,
+  files: ["src/lexer.rs", "tests/nested.rs"],
+  hunks: [
+    { path: "src/lexer.rs", number: 1, digest: "1e4e7" },
+    { path: "tests/nested.rs", number: 1, digest: "9e57e" },
+  ],
+};
 
 const COMMANDS = ["cargo test -p parser", "rg -n 'fn next' src", "src/lexer.rs", "cargo clippy"];
 const SAID =

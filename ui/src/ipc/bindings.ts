@@ -160,8 +160,16 @@ export type ApplyRequest = {
 	as?: ApplyInto,
 	/**  The name of the branch, if it becomes one; one is made up otherwise. */
 	branch?: string | null,
-	/**  Only these files and folders, relative to the project; all when empty. */
+	/**
+	 *  Only these files and folders, relative to the project; all when there are no hunks
+	 *  either.
+	 */
 	paths?: string[],
+	/**
+	 *  And these hunks of other files, as the diff names them. Where it has become another
+	 *  one meanwhile, nothing is applied.
+	 */
+	hunks?: HunkName[],
 	/**  Who asks; the command line when absent. */
 	by?: string | null,
 };
@@ -696,8 +704,10 @@ export type DiffView = {
 	run: RunId,
 	/**  The diff. */
 	diff: string,
-	/**  Paths of the changed files, relative to the project. */
+	/**  Paths of the changed files, as the diff has them. */
 	files: string[],
+	/**  Its hunks, in its order. */
+	hunks?: HunkName[],
 };
 
 /**  The digest of an operation's exact arguments, which a decision is bound to. */
@@ -921,8 +931,13 @@ messages: number; by: string } |
 branch?: string | null; 
 /**  The snapshot that is applied. */
 snapshot: string; 
-/**  Only these paths, relative to the top of the workspace; all when empty. */
-paths?: string[]; by: string } | 
+/**
+ *  Only these paths, relative to the top of the workspace; all when there are no
+ *  hunks either.
+ */
+paths?: string[]; 
+/**  And these hunks of other files. */
+hunks?: HunkName[]; by: string } | 
 /**  It was not put there; the user's project is as it was. */
 { kind: "apply_ended"; why: string } | 
 /**  The result was put into the user's project. */
@@ -1114,6 +1129,19 @@ export type HealthRequest = Record<string, never>;
 export type Hello = {
 	/**  Everything after this cursor follows. */
 	cursor: string,
+};
+
+/**  One hunk of a run's diff. */
+export type HunkName = {
+	/**  The file: its path afterwards, or before, where it is gone. */
+	path: string,
+	/**  Which of the file's, from 1. */
+	number: number,
+	/**
+	 *  Of its path, its lines and its place in the old file: a diff that says another thing
+	 *  there has no such hunk.
+	 */
+	digest: string,
 };
 
 /**  Why a run was stopped without the user's wish. */

@@ -34,7 +34,8 @@ function unquote(name: string): string {
   if (!name.startsWith('"')) return name.replace(/\t.*$/, "");
   const bytes: number[] = [];
   const body = name.slice(1, name.lastIndexOf('"'));
-  const simple: Record<string, number> = { n: 10, t: 9, r: 13, '"': 34, "\\": 92 };
+  // biome-ignore format: one a letter
+  const simple: Record<string, number> = { a: 7, b: 8, t: 9, n: 10, v: 11, f: 12, r: 13, '"': 34, "\\": 92 };
   for (let i = 0; i < body.length; i++) {
     const char = body[i] ?? "";
     if (char !== "\\") {

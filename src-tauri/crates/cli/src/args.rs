@@ -271,6 +271,11 @@ pub(crate) struct ApplyArgs {
     /// Only this file or folder, relative to the project; may be given several times
     #[arg(long = "path", value_name = "PATH")]
     pub(crate) paths: Vec<String>,
+    /// Only this hunk, as `longhaul diff` numbers them: src/a.rs:2, src/a.rs:1,3, or with what
+    /// stands behind the number, src/a.rs:2@3fa2c1d0, to be sure that it is the one you saw;
+    /// may be given several times
+    #[arg(long = "hunk", value_name = "PATH:N", value_parser = parse::hunks)]
+    pub(crate) hunks: Vec<parse::Hunks>,
 }
 
 /// Which reviews are listed.

@@ -13,6 +13,32 @@ pub(crate) fn dollars(text: &str) -> Result<NanoUsd, String> {
     Ok(amount)
 }
 
+/// Hunks of one file: their numbers, and how their digests begin as far as that was said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Hunks {
+    /// The file, as the diff names it.
+    pub(crate) path: String,
+    /// Which of its hunks.
+    pub(crate) hunks: Vec<(u32, String)>,
+}
+
+/// `PATH:N`, `PATH:N,M` or `PATH:N@DIGEST`.
+pub(crate) fn hunks(text: &str) -> Result<Hunks, String> {
+    let wrong = || {
+        format!("'{text}' names no hunk: say which file and which of its hunks, such as src/a.rs:2")
+    };
+    let (path, numbers) = text.rsplit_once(':').ok_or_else(wrong)?;
+    let one = |part: &str| {
+        let (number, digest) = part.split_once('@').unwrap_or((part, ""));
+        let number: u32 = number.trim().parse().ok().filter(|n| *n > 0)?;
+        Some((number, digest.to_ascii_lowercase()))
+    };
+    let hunks: Option<Vec<_>> = numbers.split(',').map(one).collect();
+    let hunks = hunks.filter(|_| !path.is_empty()).ok_or_else(wrong)?;
+    let path = path.to_owned();
+    Ok(Hunks { path, hunks })
+}
+
 /// Where browsers are listened to: an address of this machine with a port.
 pub(crate) fn listen(text: &str) -> Result<std::net::SocketAddr, String> {
     let wrong = || format!("'{text}' is not an address, such as 127.0.0.1:7700");

@@ -259,3 +259,20 @@ fn the_other_systems_files_escape_what_they_are_given() {
     assert!(plist.contains("<key>AbandonProcessGroup</key><true/>"));
     assert!(task(&facts()).contains("LONGHAUL_HOME=/home/u/100%&quot; &amp;&amp; &quot;/opt"));
 }
+
+#[test]
+fn hunks_are_named_by_their_file_and_number() {
+    let named = |text: &str| crate::parse::hunks(text).map(|named| (named.path, named.hunks));
+    let hunks = |all: &[(u32, &str)]| all.iter().map(|(n, d)| (*n, (*d).to_owned())).collect();
+    assert_eq!(
+        named("a:b.rs:2"),
+        Ok(("a:b.rs".to_owned(), hunks(&[(2, "")])))
+    );
+    assert_eq!(
+        named("a b:1,3@3FA2"),
+        Ok(("a b".to_owned(), hunks(&[(1, ""), (3, "3fa2")])))
+    );
+    for wrong in ["a.rs", "a.rs:", ":1", "a.rs:0", "a.rs:x", "a.rs:1,"] {
+        assert!(named(wrong).is_err(), "{wrong}");
+    }
+}

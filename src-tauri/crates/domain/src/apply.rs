@@ -220,6 +220,7 @@ impl Run {
                 branch,
                 snapshot,
                 paths,
+                hunks,
                 by,
             } => {
                 self.applying = Some(Applying {
@@ -227,6 +228,7 @@ impl Run {
                     branch: branch.clone(),
                     snapshot: snapshot.clone(),
                     paths: paths.clone(),
+                    hunks: hunks.clone(),
                     since: entry.at,
                     by: by.clone(),
                 });

@@ -9,7 +9,7 @@ use crate::judged::TestChange;
 use crate::money::NanoUsd;
 use crate::op::{Decision, OpClass, OpError, OpKind, OpMode, OpOutcome, Request, Settlement};
 use crate::review::{Answer, Review};
-use crate::task::{ApplyInto, Budget, Task, WorkspaceMode, word_enum};
+use crate::task::{ApplyInto, Budget, HunkName, Task, WorkspaceMode, word_enum};
 use crate::time::Timestamp;
 use crate::usage::Charge;
 
@@ -353,9 +353,13 @@ pub enum Event {
         branch: Option<String>,
         /// The snapshot that is applied.
         snapshot: String,
-        /// Only these paths, relative to the top of the workspace; all when empty.
+        /// Only these paths, relative to the top of the workspace; all when there are no
+        /// hunks either.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         paths: Vec<String>,
+        /// And these hunks of other files.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        hunks: Vec<HunkName>,
         by: String,
     },
     /// It was not put there; the user's project is as it was.

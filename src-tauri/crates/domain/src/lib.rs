@@ -41,6 +41,8 @@ pub use run::{
     Applying, Checkpoint, Failure, Interruption, Message, Phase, Run, RunState, Session, Speaker,
     Spent, Wait, WorkspaceFacts,
 };
-pub use task::{ApplyInto, BackendKind, Budget, BudgetLimit, Preset, Task, WorkspaceMode};
+pub use task::{
+    ApplyInto, BackendKind, Budget, BudgetLimit, HunkName, Preset, Task, WorkspaceMode,
+};
 pub use time::{Clock, Timestamp};
 pub use usage::{Charge, Figure, Tokens, UsagePart};

@@ -11,7 +11,7 @@ use crate::lineage::Rollback;
 use crate::money::NanoUsd;
 use crate::op::{Op, OpKind, OpMode, OpOutcome, OpState, Settlement};
 use crate::review::Review;
-use crate::task::{ApplyInto, Budget, BudgetLimit, Task, WorkspaceMode, word_enum};
+use crate::task::{ApplyInto, Budget, BudgetLimit, HunkName, Task, WorkspaceMode, word_enum};
 use crate::time::Timestamp;
 use crate::usage::{Charge, Figure, Tokens};
 
@@ -160,8 +160,10 @@ pub struct Applying {
     pub branch: Option<String>,
     /// The snapshot that is applied.
     pub snapshot: String,
-    /// Only these paths; all when empty.
+    /// Only these paths; all when there are no hunks either.
     pub paths: Vec<String>,
+    /// And these hunks of other files.
+    pub hunks: Vec<HunkName>,
     /// Since when.
     pub since: Timestamp,
     /// Who asked for it.

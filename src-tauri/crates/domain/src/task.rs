@@ -104,6 +104,19 @@ word_enum! {
     }
 }
 
+/// One hunk of a run's diff.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub struct HunkName {
+    /// The file: its path afterwards, or before, where it is gone.
+    pub path: String,
+    /// Which of the file's, from 1.
+    pub number: u32,
+    /// Of its path, its lines and its place in the old file: a diff that says another thing
+    /// there has no such hunk.
+    pub digest: String,
+}
+
 /// Caps. `None` is "no cap", which only an explicit choice of the user makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "specta", derive(specta::Type))]

@@ -54,6 +54,10 @@ pub(crate) fn gate(now: &Run) -> Result<(), CommandError> {
 pub(crate) fn words(error: &ApplyError) -> CommandError {
     let hint = match error {
         ApplyError::UnknownPath(_) => "`longhaul diff` shows which files it changed",
+        ApplyError::HunkGone { .. } => "look at `longhaul diff` again and choose anew",
+        ApplyError::NotInPart(_) | ApplyError::PartMeetsEarlier(_) => {
+            "apply the whole file with --path"
+        }
         ApplyError::NotGit(_) | ApplyError::InPlace => "`--as changes` works without git",
         ApplyError::BadName(_) | ApplyError::Occupied(_) | ApplyError::Refused { .. } => {
             "give another one with --branch"

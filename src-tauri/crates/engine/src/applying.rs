@@ -8,11 +8,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{Answer, ApplyInto, Applying, Digest, Event, ReviewId, ReviewKind, Run, RunId};
+use domain::{
+    Answer, ApplyInto, Applying, Digest, Event, HunkName, ReviewId, ReviewKind, Run, RunId,
+};
 use store::LeasePurpose;
 use tokio::sync::oneshot;
 use workspace::{
-    AppliedWork, ApplyBranch, ApplyError, ApplyOutcome, Conflicts, Resolution, TakenSide, Workspace,
+    AppliedWork, ApplyBranch, ApplyError, ApplyOutcome, Conflicts, Part, Resolution, TakenSide,
+    Workspace,
 };
 
 use crate::apply_words::{detail, gate, report_of, words};
@@ -36,8 +39,11 @@ pub struct Apply {
     pub into: ApplyInto,
     /// The name of the branch, if it becomes one; one is made up otherwise.
     pub branch: Option<String>,
-    /// Only these files and folders, relative to the project; all when empty.
+    /// Only these files and folders, relative to the project; all when there are no hunks
+    /// either.
     pub paths: Vec<String>,
+    /// And these hunks of other files, as [`Engine::diff`] names them.
+    pub hunks: Vec<HunkName>,
     /// Who: `cli`, `desktop`.
     pub by: String,
 }
@@ -97,6 +103,7 @@ fn begun(now: &Run, wish: &Apply) -> Result<Batch, CommandError> {
         branch,
         snapshot: checkpoint.snapshot.clone(),
         paths: wish.paths.clone(),
+        hunks: wish.hunks.clone(),
         by: wish.by.clone(),
     }))
 }
@@ -291,9 +298,15 @@ impl Core {
             return Tried::Refused(CommandError::not_now(problem, hint));
         }
         let paths: Vec<PathBuf> = applying.paths.iter().map(PathBuf::from).collect();
+        // The same part each time it is tried: it is made of what is recorded.
+        let part = workspace.part(&applying.snapshot, &paths, &applying.hunks);
+        let part = match part.await {
+            Ok(part) => part,
+            Err(error) => return Tried::Refused(words(&error)),
+        };
         let done = match (applying.into, choice) {
             (ApplyInto::Branch, _) | (_, Some("branch")) => {
-                as_branch(&workspace, run, applying, &paths)
+                as_branch(&workspace, run, applying, &part)
                     .await
                     .map(ApplyOutcome::Done)
             }
@@ -312,8 +325,9 @@ impl Core {
                 let what = workspace::Apply {
                     key: &format!("{}-{}", applying.since.0, applying.snapshot),
                     into,
-                    snapshot: &applying.snapshot,
-                    paths: &paths,
+                    snapshot: &part.snapshot,
+                    paths: &part.paths,
+                    in_part: &part.in_part,
                     message: &message,
                     at: applying.since.0 / 1000,
                     resolution: resolution.as_ref(),
@@ -411,7 +425,7 @@ async fn as_branch(
     workspace: &Workspace,
     run: &Run,
     applying: &Applying,
-    paths: &[PathBuf],
+    part: &Part,
 ) -> Result<AppliedWork, ApplyError> {
     let branch = applying.branch.clone().unwrap_or_else(|| branch_of(run));
     let at = run
@@ -419,11 +433,11 @@ async fn as_branch(
         .as_ref()
         .map_or(applying.since, |checkpoint| checkpoint.at);
     let what = ApplyBranch {
-        snapshot: &applying.snapshot,
+        snapshot: &part.snapshot,
         branch: &branch,
         message: &message(run),
         at: at.0 / 1000,
-        paths,
+        paths: &part.paths,
     };
     let applied = workspace.apply_branch(what).await?;
     Ok(AppliedWork {

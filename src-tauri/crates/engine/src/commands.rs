@@ -3,11 +3,24 @@
 
 use std::time::Duration;
 
-use domain::{Event, FailCause, InterruptCause, MessageOrigin, Phase, QueueReason, Run, RunId};
+use domain::{
+    Event, FailCause, HunkName, InterruptCause, MessageOrigin, Phase, QueueReason, Run, RunId,
+};
 use store::AppendError;
 
 use crate::core::{Core, Engine};
 use crate::journal::Batch;
+
+/// What a run changed, against where it started.
+#[derive(Clone, Debug)]
+pub struct Diff {
+    /// As a unified diff.
+    pub text: String,
+    /// Paths of the changed files.
+    pub files: Vec<String>,
+    /// Its hunks, in its order.
+    pub hunks: Vec<HunkName>,
+}
 
 /// Why a command was not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -125,14 +138,19 @@ impl Engine {
         Ok(run_now)
     }
 
-    /// What the run changed, as a unified diff.
-    pub async fn diff(&self, run: RunId) -> Result<String, CommandError> {
+    /// What the run changed.
+    pub async fn diff(&self, run: RunId) -> Result<Diff, CommandError> {
         let now = self.core.load(run).await?;
         let workspace = self.core.workspace_of(&now).await?;
-        workspace
-            .diff(None, None)
-            .await
-            .map_err(|e| CommandError::Workspace(e.to_string()))
+        let diff = workspace.diff_bytes(None, None).await;
+        let diff = diff.map_err(|e| CommandError::Workspace(e.to_string()))?;
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let files = workspace::by_file(&diff);
+        Ok(Diff {
+            files: files.iter().map(|file| text(&file.path)).collect(),
+            hunks: workspace::hunk_names(&files),
+            text: text(&diff),
+        })
     }
 
     /// Removes the workspace of a run that is over.

@@ -282,8 +282,14 @@ impl Core {
             match entry.entry.event {
                 Event::CheckpointTaken { snapshot, .. } => current = Some(snapshot),
                 Event::ApplyBegan {
-                    snapshot, paths, ..
-                } => under_way = Some(paths.is_empty().then_some(snapshot)),
+                    snapshot,
+                    paths,
+                    hunks,
+                    ..
+                } => {
+                    let whole = paths.is_empty() && hunks.is_empty();
+                    under_way = Some(whole.then_some(snapshot));
+                }
                 Event::ApplyEnded { .. } => under_way = None,
                 // One without a beginning took the newest state.
                 Event::Applied { .. } => {

@@ -4,10 +4,9 @@
 use std::fmt::Write as _;
 
 use domain::{Event, FailCause, MessageOrigin, Preset, Review, ReviewKind, Run, TestChange};
-use workspace::{ChangeStatus, ChangedFile};
+use workspace::{ChangeStatus, ChangedFile, FilePatch, Sign, by_file};
 
 use crate::asks;
-use crate::hunks::{FileDiff, by_file};
 use crate::journal::{Batch, Halt};
 use crate::judge::{Change, Status, Verdict, concerns, judge};
 use crate::worker::Worker;
@@ -169,24 +168,33 @@ async fn compare(
         return Ok(Found::default());
     }
     let diff = workspace
-        .diff(None, Some(snapshot))
+        .diff_bytes(None, Some(snapshot))
         .await
         .map_err(|e| e.to_string())?;
     Ok(judge_all(&files, &by_file(&diff), command))
 }
 
-fn judge_all(files: &[ChangedFile], diffs: &[FileDiff], command: &str) -> Found {
+fn judge_all(files: &[ChangedFile], diffs: &[FilePatch<'_>], command: &str) -> Found {
     let mut found = Found::default();
     for file in files {
         // A file that became a link is two parts of the diff.
-        let parts: Vec<&FileDiff> = diffs.iter().filter(|d| d.path == file.path).collect();
-        let lines = |of: fn(&FileDiff) -> &[String]| -> Vec<&str> {
-            parts
-                .iter()
-                .flat_map(|part| of(part).iter().map(String::as_str))
+        let of_file = |diff: &&FilePatch<'_>| String::from_utf8_lossy(&diff.path) == file.path;
+        let parts: Vec<&FilePatch<'_>> = diffs.iter().filter(of_file).collect();
+        let lines = |wanted: Sign| -> Vec<String> {
+            let hunks = parts.iter().flat_map(|part| &part.hunks);
+            let lines = hunks.flat_map(|hunk| &hunk.lines);
+            lines
+                .filter(|(sign, _)| *sign == wanted)
+                .map(|(_, line)| {
+                    String::from_utf8_lossy(line)
+                        .trim_end_matches('\n')
+                        .to_owned()
+                })
                 .collect()
         };
-        let (removed, added) = (lines(|d| &d.removed), lines(|d| &d.added));
+        let (removed, added) = (lines(Sign::Removed), lines(Sign::Added));
+        let removed: Vec<&str> = removed.iter().map(String::as_str).collect();
+        let added: Vec<&str> = added.iter().map(String::as_str).collect();
         let change = Change {
             path: &file.path,
             old_path: file.old_path.as_deref(),
@@ -207,7 +215,7 @@ fn judge_all(files: &[ChangedFile], diffs: &[FileDiff], command: &str) -> Found 
             });
             parts
                 .iter()
-                .for_each(|part| found.diff.push_str(&part.text));
+                .for_each(|part| found.diff.push_str(&String::from_utf8_lossy(part.text)));
         }
     }
     found

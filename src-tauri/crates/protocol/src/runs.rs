@@ -1,6 +1,8 @@
 //! Runs: starting, listing and steering them.
 
-use domain::{ApplyInto, BackendKind, NanoUsd, Preset, ReviewId, RunId, RunState, WorkspaceMode};
+use domain::{
+    ApplyInto, BackendKind, HunkName, NanoUsd, Preset, ReviewId, RunId, RunState, WorkspaceMode,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::events::LogEntry;
@@ -285,8 +287,11 @@ pub struct DiffView {
     pub run: RunId,
     /// The diff.
     pub diff: String,
-    /// Paths of the changed files, relative to the project.
+    /// Paths of the changed files, as the diff has them.
     pub files: Vec<String>,
+    /// Its hunks, in its order.
+    #[serde(default)]
+    pub hunks: Vec<HunkName>,
 }
 
 /// Puts a run's result into the user's project.
@@ -300,9 +305,14 @@ pub struct ApplyRequest {
     /// The name of the branch, if it becomes one; one is made up otherwise.
     #[serde(default)]
     pub branch: Option<String>,
-    /// Only these files and folders, relative to the project; all when empty.
+    /// Only these files and folders, relative to the project; all when there are no hunks
+    /// either.
     #[serde(default)]
     pub paths: Vec<String>,
+    /// And these hunks of other files, as the diff names them. Where it has become another
+    /// one meanwhile, nothing is applied.
+    #[serde(default)]
+    pub hunks: Vec<HunkName>,
     /// Who asks; the command line when absent.
     #[serde(default)]
     pub by: Option<String>,

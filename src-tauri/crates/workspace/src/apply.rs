@@ -34,6 +34,8 @@ pub struct Apply<'a> {
     pub snapshot: &'a str,
     /// Only these files and folders, relative to the project; all when empty.
     pub paths: &'a [PathBuf],
+    /// Those of which the snapshot has only some hunks ([`crate::Part`]).
+    pub in_part: &'a [Vec<u8>],
     /// The commit message.
     pub message: &'a str,
     /// The commit's date, seconds since 1970.
@@ -182,6 +184,20 @@ pub enum ApplyError {
     /// Nothing the run changed is called or in that.
     #[error("the run changed nothing at {0}")]
     UnknownPath(String),
+    /// The diff does not have the hunk, or not as it was seen.
+    #[error("{path} has no such hunk {number}, or it is another one by now")]
+    HunkGone {
+        /// The file.
+        path: String,
+        /// Which of its hunks it was.
+        number: u32,
+    },
+    /// It is a link, was renamed, or became a file of another kind.
+    #[error("{0} can only be applied whole, not hunk by hunk")]
+    NotInPart(String),
+    /// What an earlier apply of the run put there is changed by these hunks.
+    #[error("these hunks of {0} stand against what was applied of it before")]
+    PartMeetsEarlier(String),
     /// A path that Longhaul does not write.
     #[error("{path} {reason}; leave it out with --path, or apply as a branch")]
     Unsupported {

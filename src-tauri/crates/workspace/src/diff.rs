@@ -56,6 +56,15 @@ impl Workspace {
         from: Option<&str>,
         to: Option<&str>,
     ) -> Result<String, SnapshotError> {
+        Ok(text(&self.diff_bytes(from, to).await?))
+    }
+
+    /// [`Workspace::diff`], byte for byte.
+    pub async fn diff_bytes(
+        &self,
+        from: Option<&str>,
+        to: Option<&str>,
+    ) -> Result<Vec<u8>, SnapshotError> {
         let (from, to) = self.ends(from, to).await?;
         let store = &self.inner().store;
         let call = store
@@ -63,7 +72,7 @@ impl Workspace {
             .args(PLAIN)
             .args(["-p", &from, &to])
             .long();
-        Ok(String::from_utf8_lossy(&store.git.run(call).await?).into_owned())
+        Ok(store.git.run(call).await?)
     }
 
     /// The paths that differ, with what happened to each and how many lines.

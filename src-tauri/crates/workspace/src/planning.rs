@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::apply::{Apply, ApplyError, PathOutcome, Planned};
 use crate::carry_plan::staging;
 use crate::merging::ConflictKind;
+use crate::part::on_top_of_earlier;
 use crate::repository::{Found, Repository};
 use crate::settling::{noted, outcomes, settle};
 use crate::sides::{Listing, Name, Ours, Side, Touched, ancestors, is_within, parse_raw_diff};
@@ -131,7 +132,9 @@ impl Workspace {
         let sides = record_copies(&texts, &staging(&inner.run_dir), &disk).await?;
         let look = |path: &[u8]| seen_side(&disk, &sides, path);
         let below = |path: &[u8]| disk.tree.below(path).unwrap_or_default();
+        let begun = touched.clone();
         begin_with_record(&mut touched, &self.record()?, &look);
+        on_top_of_earlier(&texts, &mut touched, &begun, what.in_part).await?;
         let items = merge_all(&texts, touched, &look, &below).await?;
         let items = match settle(items, what, &left_out) {
             Ok(items) => items,

@@ -10,6 +10,7 @@ use crate::carry_plan::{CommitStep, IndexStep, staging};
 use crate::git::{Call, first_line, zero_separated};
 use crate::landing::{ApplyBranch, Landing};
 use crate::merging::{Changes, ConflictKind, Decision, decide};
+use crate::part::on_top_of_earlier;
 use crate::planning::{Item, begin_with_record, taken_back};
 use crate::settling::{noted, outcomes, settle};
 use crate::sides::{Kind, Listing, Name, Ours, Side, Touched, parse_raw_diff};
@@ -124,7 +125,9 @@ impl Committing<'_> {
         workspace.refuse_special(repo, &touched).await?;
         let look = |path: &[u8]| committed.look(path);
         let below = |path: &[u8]| committed.below(path);
+        let begun = touched.clone();
         begin_with_record(&mut touched, &workspace.record()?, &look);
+        on_top_of_earlier(texts, &mut touched, &begun, what.in_part).await?;
         let mut items = merge_all(texts, touched.clone(), &look, &below).await?;
         let disk = workspace.on_disk(&repo.top, &touched).await?;
         // What is kept for the user must be in the run's store itself.

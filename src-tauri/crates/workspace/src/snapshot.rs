@@ -145,7 +145,7 @@ impl SnapStore {
         Ok((answer.code == 0).then(|| crate::git::first_line(&answer.stdout)))
     }
 
-    async fn commit(
+    pub(crate) async fn commit(
         &self,
         tree: &str,
         parent: Option<&str>,

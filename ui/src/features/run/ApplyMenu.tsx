@@ -3,8 +3,8 @@ import type { ReactNode } from "react";
 import { Button } from "../../components/Button";
 import { Menu } from "../../components/Menu";
 import type { ApplyInto } from "../../ipc/bindings";
-import type { FileDiff } from "../../lib/diff";
 import { plural } from "../../lib/numbers";
+import type { Chosen, Wish } from "./apply-parts";
 import styles from "./ChangesTab.module.css";
 import type { Applying } from "./use-apply";
 
@@ -29,29 +29,26 @@ const WAYS: { into: ApplyInto; label: string; detail: string; icon: ReactNode }[
   },
 ];
 
-/** Git follows a renamed file; for an apply its old name is a file of its own. */
-const pathsOf = (file: FileDiff): string[] =>
-  file.from === undefined ? [file.path] : [file.from, file.path];
-
 /** What the chosen files can become in the user's project. */
 export function ApplyMenu(props: {
-  files: readonly FileDiff[];
-  chosen: readonly FileDiff[];
+  /** How many files changed. */
+  files: number;
+  chosen: Wish & Chosen;
   applying: Applying;
 }) {
   const { files, chosen, applying } = props;
-  const some = chosen.length < files.length;
-  const none = files.length > 0 && chosen.length === 0;
+  const many = chosen.whole + chosen.inPart;
+  const none = files > 0 && many === 0;
   const why = applying.why ?? (none ? "No file is chosen" : undefined);
   return (
     <Menu
       label="Apply the changes"
       trigger={
-        <Button small why={why} isDisabled={Boolean(why) || files.length === 0}>
+        <Button small why={why} isDisabled={Boolean(why) || files === 0}>
           {applying.pending
             ? "Applying…"
-            : some
-              ? `Apply ${chosen.length} of ${plural(files.length, "file")}`
+            : chosen.whole < files
+              ? `Apply ${many} of ${plural(files, "file")}${chosen.inPart > 0 ? `, ${chosen.inPart} in part` : ""}`
               : "Apply"}{" "}
           <ChevronDown className={styles.chevron} size={14} aria-hidden="true" />
         </Button>
@@ -62,7 +59,7 @@ export function ApplyMenu(props: {
         detail,
         icon,
         why: applying.whyInto(into),
-        run: () => applying.start(into, some ? chosen.flatMap(pathsOf) : []),
+        run: () => applying.start(into, chosen),
       }))}
     />
   );

@@ -6,7 +6,7 @@ import { DiffView, type Ticks } from "../../components/DiffView";
 import { TextField } from "../../components/fields";
 import { Duration, RelativeTime } from "../../components/figures";
 import { EmptyState, ErrorState, Notice, Skeleton } from "../../components/states";
-import type { OpView, RunView, TestChange } from "../../ipc/bindings";
+import type { DiffView as Diff, OpView, RunView, TestChange } from "../../ipc/bindings";
 import { type DiffLine, type FileDiff, parseDiff } from "../../lib/diff";
 import { plural } from "../../lib/numbers";
 import { plain } from "../../lib/plain";
@@ -15,6 +15,7 @@ import { useDiff, useSteps } from "../../queries/run";
 import { useWhyNot } from "../../stores/connection";
 import { toast, toastError } from "../../stores/toasts";
 import { ApplyMenu } from "./ApplyMenu";
+import { choices, wishOf } from "./apply-parts";
 import { stateOf } from "./CallView";
 import styles from "./ChangesTab.module.css";
 import { type Comment, composed } from "./comments";
@@ -55,10 +56,10 @@ export function ChangesTab(props: {
     [],
   );
 
-  const { files, chosen, ticks } = useChosen(run, diff.data?.diff);
-  // What worked in place is there already, and what is one file is applied whole.
+  const { files, chosen, parts: choosable, ticks } = useChosen(run, diff.data);
+  // What worked in place is there already, and what is one part is applied whole.
   const kind = props.view?.workspace.kind;
-  const parts = files.length > 1 && (kind === "clone" || kind === "copy");
+  const parts = choosable > 1 && (kind === "clone" || kind === "copy");
   return (
     <div className={styles.changes}>
       <h2 className="hidden-words">Changes</h2>
@@ -76,7 +77,7 @@ export function ChangesTab(props: {
         >
           Look again
         </Button>
-        <ApplyMenu files={files} chosen={chosen} applying={actions.apply} />
+        <ApplyMenu files={files.length} chosen={chosen} applying={actions.apply} />
         <Button
           small
           look="danger"
@@ -131,20 +132,22 @@ export function ChangesTab(props: {
 
 const NONE: ReadonlySet<string> = new Set();
 
-/** The changed files, and those of them that are to be applied. */
-function useChosen(run: string, diff: string | undefined) {
+/** The changed files, and what of them is to be applied. */
+function useChosen(run: string, diff: Diff | undefined) {
   const left = useLeftOut((s) => s.leftOut.get(run)) ?? NONE;
-  const files = useMemo<readonly FileDiff[]>(() => parseDiff(diff ?? ""), [diff]);
-  const chosen = useMemo(() => files.filter((file) => !left.has(file.path)), [files, left]);
-  const ticks = useMemo<Ticks>(
-    () => ({
+  const files = useMemo<readonly FileDiff[]>(() => parseDiff(diff?.diff ?? ""), [diff]);
+  const all = useMemo(() => choices(files, diff?.hunks ?? []), [files, diff]);
+  const chosen = useMemo(() => wishOf(all, left), [all, left]);
+  const ticks = useMemo<Ticks>(() => {
+    const parts = new Map(all.map((choice) => [choice.file, choice.parts]));
+    return {
       verb: "Apply",
-      on: (path) => !left.has(path),
-      set: (paths, on) => setApplied(run, paths, on),
-    }),
-    [run, left],
-  );
-  return { files, chosen, ticks };
+      of: (file) => parts.get(file) ?? [],
+      on: (part) => !left.has(part),
+      set: (parts, on) => setApplied(run, parts, on),
+    };
+  }, [run, all, left]);
+  return { files, chosen, parts: all.flatMap((choice) => choice.parts).length, ticks };
 }
 
 function CommentForm(props: {

@@ -18,6 +18,17 @@ const DIFF = [
   "diff --git a/notes.md b/docs/notes.md\nsimilarity index 100%\nrename from notes.md\nrename to docs/notes.md\n",
 ].join("");
 
+const HUNKS = {
+  run: RUN,
+  diff: `${changed("src/lex.rs")}diff --git "a/a\\tb" "b/a\\tb"\n--- "a/a\\tb"\n+++ "b/a\\tb"\n@@ -1 +1 @@\n-old\n+new\n@@ -11 +11 @@\n-old\n+new\n`,
+  files: ["src/lex.rs", "a\tb"],
+  hunks: [
+    { path: "src/lex.rs", number: 1, digest: "zero" },
+    { path: "a\tb", number: 1, digest: "one" },
+    { path: "a\tb", number: 2, digest: "two" },
+  ],
+};
+
 const applied = (over: Partial<Applied> = {}): Applied => ({
   run: RUN,
   target: "longhaul/abcd",
@@ -213,6 +224,55 @@ describe("applying a part", () => {
         },
       ]),
     );
+  });
+
+  it("takes a file hunk by hunk, by the keyboard, and names the hunks that were seen", async () => {
+    const { user, daemon, container } = changes({}, { diff: HUNKS });
+    await screen.findByText("2 files changed");
+    const second = screen.getByRole("checkbox", { name: "Apply a\tb from line 11" });
+    second.focus();
+    await user.keyboard(" ");
+    expect(second).not.toBeChecked();
+    const file: HTMLInputElement = screen.getByRole("checkbox", { name: "Apply a\tb" });
+    expect(file.indeterminate).toBe(true);
+    // What has one hunk is had whole.
+    expect(screen.queryByRole("checkbox", { name: "Apply src/lex.rs from line 1" })).toBeNull();
+    await expectAccessible(container);
+    await user.click(screen.getByRole("button", { name: "Apply 2 of 2 files, 1 in part" }));
+    await user.click(await screen.findByRole("menuitem", { name: /As uncommitted changes/ }));
+    await waitFor(() =>
+      expect(daemon.requests("apply")).toEqual([
+        {
+          run: RUN,
+          as: "changes",
+          by: "browser",
+          paths: ["src/lex.rs"],
+          hunks: [{ path: "a\tb", number: 1, digest: "one" }],
+        },
+      ]),
+    );
+    await user.click(file);
+    expect(second).toBeChecked();
+    expect(screen.getByRole("button", { name: /^Apply/ })).toHaveTextContent(/^Apply\s*$/);
+  });
+
+  it("leaves a hunk out only as long as it is that hunk", async () => {
+    let digest = "two";
+    const { user } = changes(
+      {},
+      {
+        diff: () => ({
+          ...HUNKS,
+          hunks: HUNKS.hunks.map((h) => (h.number === 2 ? { ...h, digest } : h)),
+        }),
+      },
+    );
+    const second = () => screen.findByRole("checkbox", { name: "Apply a\tb from line 11" });
+    await user.click(await second());
+    expect(await second()).not.toBeChecked();
+    digest = "another";
+    await user.click(screen.getByRole("button", { name: "Look again" }));
+    await waitFor(async () => expect(await second()).toBeChecked());
   });
 
   it("takes whole folders and all files in and out, and never none", async () => {

@@ -31,18 +31,18 @@ export function setDraft(run: string, text: string): void {
   useDrafts.setState(({ drafts }) => ({ drafts: new Map(drafts).set(run, text) }));
 }
 
-/** Which of each run's changed files are not to be applied: those that come later are. */
+/** What of each run's changes is not to be applied (`partsOf`): what comes later is. */
 export const useLeftOut = create<{ leftOut: ReadonlyMap<string, ReadonlySet<string>> }>(() => ({
   leftOut: new Map(),
 }));
 
-/** Puts files among those to apply, or takes them out. */
-export function setApplied(run: string, paths: readonly string[], on: boolean): void {
+/** Puts parts of the changes among those to apply, or takes them out. */
+export function setApplied(run: string, parts: readonly string[], on: boolean): void {
   useLeftOut.setState(({ leftOut }) => {
     const next = new Set(leftOut.get(run));
-    for (const path of paths) {
-      if (on) next.delete(path);
-      else next.add(path);
+    for (const part of parts) {
+      if (on) next.delete(part);
+      else next.add(part);
     }
     return { leftOut: new Map(leftOut).set(run, next) };
   });

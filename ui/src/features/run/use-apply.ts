@@ -4,6 +4,7 @@ import { useLink } from "../../queries/link";
 import { useWhyNot } from "../../stores/connection";
 import { useGo } from "../../stores/navigation";
 import { toast, toastError } from "../../stores/toasts";
+import type { Wish } from "./apply-parts";
 import { appliedWords, conflictWords, whyNotApplied, whyNotInto } from "./apply-words";
 
 export interface Applying {
@@ -11,8 +12,8 @@ export interface Applying {
   why: string | undefined;
   /** Why not as this. */
   whyInto: (into: ApplyInto) => string | undefined;
-  /** Puts these files into the project; all that changed when none are named. */
-  start: (into: ApplyInto, paths?: readonly string[]) => void;
+  /** Puts this into the project; all that changed when nothing is named. */
+  start: (into: ApplyInto, wish?: Wish) => void;
   pending: boolean;
 }
 
@@ -55,12 +56,13 @@ export function useApply(id: string, view: RunView | undefined): Applying {
   return {
     why,
     whyInto: (into) => why ?? (view && whyNotInto(view, into)),
-    start: (into, paths = []) =>
+    start: (into, { paths, hunks } = { paths: [], hunks: [] }) =>
       apply.mutate({
         run: id,
         as: into,
         by: transport.kind === "tauri" ? "desktop" : "browser",
         ...(paths.length > 0 ? { paths: [...paths] } : {}),
+        ...(hunks.length > 0 ? { hunks: [...hunks] } : {}),
       }),
     pending: apply.isPending,
   };

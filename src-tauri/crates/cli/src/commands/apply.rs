@@ -1,11 +1,12 @@
 //! Putting a run's result into the project.
 
-use domain::ApplyInto;
-use protocol::{Applied, AppliedPath, AppliedWhat, ApplyRequest};
+use domain::{ApplyInto, HunkName};
+use protocol::{Applied, AppliedPath, AppliedWhat, ApplyRequest, DiffRequest};
 
 use crate::args::{ApplyArgs, Into};
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::parse::Hunks;
 use crate::print::{Look, safe};
 
 /// Somebody has to decide first (DESIGN §6).
@@ -20,14 +21,25 @@ pub(super) async fn apply(context: &Context, args: ApplyArgs) -> Result<u8, Fail
         Into::Commit => ApplyInto::Commit,
         Into::Changes => ApplyInto::Changes,
     };
+    let client = context.client().await?;
+    let hunks = match args.hunks.as_slice() {
+        [] => Vec::new(),
+        wanted => {
+            let diff = client.diff(DiffRequest {
+                run: args.run.clone(),
+            });
+            chosen(&diff.await?.hunks, wanted)?
+        }
+    };
     let request = ApplyRequest {
         run: args.run,
         into,
         branch: args.branch,
         paths: args.paths,
+        hunks,
         by: Some("cli".to_owned()),
     };
-    let applied = context.client().await?.apply(request).await?;
+    let applied = client.apply(request).await?;
     let text = || match applied.review {
         Some(_) => asked(context, &applied),
         None => done(context, &applied, into),
@@ -38,6 +50,32 @@ pub(super) async fn apply(context: &Context, args: ApplyArgs) -> Result<u8, Fail
     } else {
         0
     })
+}
+
+/// The hunks that were meant, by the names the diff has for them now.
+fn chosen(all: &[HunkName], wanted: &[Hunks]) -> Result<Vec<HunkName>, Failure> {
+    let mut found = Vec::new();
+    for Hunks { path, hunks } in wanted {
+        let of_file = || all.iter().filter(|hunk| hunk.path == *path);
+        for (number, digest) in hunks {
+            let hunk = of_file()
+                .find(|hunk| hunk.number == *number)
+                .ok_or_else(|| {
+                    let problem = match of_file().count() {
+                        0 => format!("the diff has no hunks of {path}"),
+                        1 => format!("{path} has 1 hunk"),
+                        n => format!("{path} has {n} hunks"),
+                    };
+                    Failure::usage(problem, "`longhaul diff` numbers them")
+                })?;
+            if !hunk.digest.starts_with(digest) {
+                let problem = format!("hunk {number} of {path} is another one by now");
+                return Err(Failure::usage(problem, "look at `longhaul diff` again"));
+            }
+            found.push(hunk.clone());
+        }
+    }
+    Ok(found)
 }
 
 fn done(context: &Context, applied: &Applied, into: ApplyInto) -> String {

@@ -1,8 +1,8 @@
 //! Steering runs, and what becomes of their files.
 
 use protocol::{
-    CancelRequest, DiffRequest, DiscardRequest, MessageRequest, PauseRequest, ResumeRequest,
-    RunAck, RunAcks, RunSelector,
+    CancelRequest, DiffRequest, DiffView, DiscardRequest, MessageRequest, PauseRequest,
+    ResumeRequest, RunAck, RunAcks, RunSelector,
 };
 
 use super::input;
@@ -81,12 +81,31 @@ pub(super) async fn diff(context: &Context, args: OneRun) -> Result<u8, Failure>
     if print.json {
         print.document(&diff)?;
     } else if print.colour {
-        print.raw(&coloured(context, &diff.diff))?;
+        print.raw(&coloured(context, &numbered(&diff)))?;
     } else {
-        // Byte for byte: it may be piped into `git apply`.
-        print.raw(&diff.diff)?;
+        // It may be piped into `git apply`, which reads no further than the second `@@`.
+        print.raw(&numbered(&diff))?;
     }
     Ok(0)
+}
+
+/// Characters of a hunk's digest that tell it from what it may become.
+const DIGEST: usize = 8;
+
+/// The diff with each hunk's number behind its place: what `apply --hunk` takes.
+fn numbered(diff: &DiffView) -> String {
+    let mut hunks = diff.hunks.iter();
+    let lines = diff.diff.split_inclusive('\n').map(|line| {
+        // A line inside a hunk begins with a sign or a space.
+        let hunk = line.starts_with("@@ ").then(|| hunks.next()).flatten();
+        let Some((hunk, text)) = hunk.zip(line.strip_suffix('\n')) else {
+            return line.to_owned();
+        };
+        let digest = hunk.digest.get(..DIGEST).unwrap_or(&hunk.digest);
+        let ends = text.strip_suffix('\r').unwrap_or(text);
+        format!("{ends}  # hunk {}@{digest}\n", hunk.number)
+    });
+    lines.collect()
 }
 
 fn coloured(context: &Context, diff: &str) -> String {

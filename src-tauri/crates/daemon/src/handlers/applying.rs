@@ -20,6 +20,7 @@ pub(crate) async fn apply(api: &Api, request: ApplyRequest) -> Result<Applied, A
         into: request.into,
         branch: request.branch,
         paths: request.paths,
+        hunks: request.hunks,
         by: request.by.unwrap_or_else(|| "cli".to_owned()),
     };
     let applied = api.working()?.engine.apply(run, wish).await;

@@ -241,13 +241,12 @@ pub(crate) async fn diff(api: &Api, request: DiffRequest) -> Result<DiffView, Ap
         .diff(run)
         .await
         .map_err(command_error)?;
-    let files = diff
-        .lines()
-        .filter_map(|line| line.strip_prefix("diff --git a/"))
-        .filter_map(|rest| rest.split_once(" b/"))
-        .map(|(_, path)| path.to_owned())
-        .collect();
-    Ok(DiffView { run, diff, files })
+    Ok(DiffView {
+        run,
+        diff: diff.text,
+        files: diff.files,
+        hunks: diff.hunks,
+    })
 }
 
 pub(crate) async fn discard(api: &Api, request: DiscardRequest) -> Result<RunAck, ApiError> {

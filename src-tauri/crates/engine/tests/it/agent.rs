@@ -171,7 +171,7 @@ async fn pause_ends_the_turn_at_the_next_boundary_and_resume_goes_on() {
         "{}",
         bench.story(run).await
     );
-    let diff = bench.engine.diff(run).await.unwrap();
+    let diff = bench.engine.diff(run).await.unwrap().text;
     assert_eq!(diff.matches("+one").count(), 1, "{diff}");
 }
 
@@ -196,6 +196,6 @@ async fn an_agent_lives_on_when_the_engine_leaves() {
         bench.story(run).await
     );
     assert_eq!(done.spent.settled, NanoUsd(10_000_000));
-    let diff = bench.engine.diff(run).await.unwrap();
+    let diff = bench.engine.diff(run).await.unwrap().text;
     assert_eq!(diff.matches("+begun").count(), 1, "{diff}");
 }

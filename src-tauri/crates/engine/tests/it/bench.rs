@@ -74,6 +74,7 @@ impl Bench {
             into: domain::ApplyInto::Branch,
             branch: None,
             paths: Vec::new(),
+            hunks: Vec::new(),
             by: "test".to_owned(),
         };
         self.engine.apply(run, wish).await.unwrap().work.target

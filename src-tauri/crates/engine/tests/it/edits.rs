@@ -76,7 +76,7 @@ async fn a_command_runs_as_it_was_changed_and_the_model_is_told() {
         .await
         .unwrap();
     completed(&bench, run.id).await;
-    let diff = bench.engine.diff(run.id).await.unwrap();
+    let diff = bench.engine.diff(run.id).await.unwrap().text;
     assert!(
         diff.contains("edited.txt") && !diff.contains("asked.txt"),
         "{diff}"
@@ -105,7 +105,7 @@ async fn a_file_gets_the_changed_contents() {
         .await
         .unwrap();
     completed(&bench, run.id).await;
-    let diff = bench.engine.diff(run.id).await.unwrap();
+    let diff = bench.engine.diff(run.id).await.unwrap().text;
     assert!(diff.contains("b.txt") && diff.contains("+edited"), "{diff}");
     assert!(!diff.contains("a.txt"), "{diff}");
     let (told, _) = told(&bench, run.id).await;

@@ -72,7 +72,13 @@ async fn completed(bench: &Bench, run: RunId) {
 }
 
 async fn was_made(bench: &Bench, run: RunId) -> bool {
-    bench.engine.diff(run).await.unwrap().contains("made.txt")
+    bench
+        .engine
+        .diff(run)
+        .await
+        .unwrap()
+        .text
+        .contains("made.txt")
 }
 
 #[tokio::test(flavor = "multi_thread")]

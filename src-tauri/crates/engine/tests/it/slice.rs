@@ -122,6 +122,7 @@ async fn a_flagged_command_waits_for_its_decision_and_a_cut_call_is_asked_again(
             .diff(run.id)
             .await
             .unwrap()
+            .text
             .contains("made.txt")
     );
 }

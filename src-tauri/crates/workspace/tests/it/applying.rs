@@ -34,6 +34,7 @@ pub(crate) async fn ask(ws: &Workspace, asked: Asked<'_>) -> Result<ApplyOutcome
         into: asked.into,
         snapshot: &snapshot.id,
         paths: asked.paths,
+        in_part: &[],
         message: "Do the task\n\nMade by a run.",
         at: 1_700_000_000,
         resolution: asked.resolution,

@@ -15,6 +15,7 @@ mod isolation;
 mod killed;
 mod landing;
 mod odd;
+mod parts;
 mod preparing;
 mod random;
 mod restoring;
