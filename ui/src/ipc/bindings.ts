@@ -622,6 +622,8 @@ export type DaemonStatus = {
 	open_reviews: number,
 	/**  Folders of the user's that are held. */
 	locks?: LockView[],
+	/**  The webhook that is told of reviews and ends, if one is set up. */
+	webhook?: WebhookState | null,
 	/**  The address browsers may use (`127.0.0.1:7700`), if it listens there. */
 	listen?: string | null,
 	/**  The protocol's version. */
@@ -1897,7 +1899,11 @@ export type ReviewKind =
 /**  The run this one waits for did not complete. */
 "dependency" | 
 /**  What the user changed meanwhile stands against what is to be applied. */
-"conflict";
+"conflict" | 
+/**  Nothing was heard for too long; the run was stopped. */
+"stalled" | 
+/**  A limit ends so late that going on waiting should be somebody's wish. */
+"limit_wait";
 
 /**  Reviews, in the order that [`ReviewsStatus`] says. */
 export type ReviewList = {
@@ -2715,6 +2721,70 @@ export type WaitCause =
 /**  Not enough memory or disk. */
 "memory";
 
+/**  Tells nobody any more. What was not delivered yet never is. */
+export type WebhookRemove = Record<string, never>;
+
+/**  Asks whom Longhaul tells, and how that goes. */
+export type WebhookRequest = Record<string, never>;
+
+/**  Sets up the webhook, or changes it. */
+export type WebhookSet = {
+	/**  Where to: https, or http on this machine. */
+	url: string,
+	/**  What of. */
+	events: WebhookTopic[],
+	/**  Where the secret comes from that signs what is sent; the one there is when absent. */
+	key?: KeySource | null,
+};
+
+/**  A webhook that is set up. Its address may be a secret in itself: only the host is shown. */
+export type WebhookState = {
+	/**  The host it tells. */
+	host: string,
+	/**  What of. */
+	events: WebhookTopic[],
+	/**  How it gets the secret it signs with. */
+	key: KeyView,
+	/**  Whether nothing waits that was tried in vain. */
+	ok: boolean,
+	/**  In words. */
+	words: string,
+	/**  How many deliveries wait. */
+	waiting: number,
+	/**  How many of the newest were given up. */
+	given_up: number,
+	/**  When the next is tried, where one waits. */
+	next_at?: Moment | null,
+	/**  When the newest was delivered. */
+	delivered_at?: Moment | null,
+};
+
+/**  What came of it. */
+export type WebhookTest = {
+	/**  Whether the other side has taken it. */
+	ok: boolean,
+	/**  In words. */
+	words: string,
+	/**  The delivery's id, as the other side got it. */
+	delivery: string,
+};
+
+/**  Sends one delivery that tells of nothing. */
+export type WebhookTestRequest = Record<string, never>;
+
+/**  What a webhook can be told of. */
+export type WebhookTopic = 
+/**  Reviews that are asked for. */
+"reviews" | 
+/**  Runs that are completed, failed or cancelled. */
+"runs";
+
+/**  The webhook, where there is one. */
+export type WebhookView = {
+	/**  How it is. */
+	webhook?: WebhookState | null,
+};
+
 /**  Something that works or does not, in words. */
 export type Working = {
 	/**  Whether it works. */
@@ -2821,6 +2891,10 @@ export interface Endpoints {
   backend_change: { request: BackendChange; response: BackendView };
   service: { request: ServiceRequest; response: ServiceState };
   rehearsal: { request: RehearsalRequest; response: RehearsalStarted };
+  webhook: { request: WebhookRequest; response: WebhookView };
+  webhook_set: { request: WebhookSet; response: WebhookView };
+  webhook_remove: { request: WebhookRemove; response: WebhookView };
+  webhook_test: { request: WebhookTestRequest; response: WebhookTest };
   doctor: { request: DoctorRequest; response: DoctorReport };
   backup: { request: BackupRequest; response: BackupMade };
   restore: { request: RestoreRequest; response: Restored };
@@ -2876,6 +2950,10 @@ export const tags: { readonly [name in keyof Endpoints]: { readonly provides: re
   backend_change: { provides: [], invalidates: ["backends"] },
   service: { provides: [], invalidates: ["health"] },
   rehearsal: { provides: [], invalidates: ["runs","backends","projects"] },
+  webhook: { provides: ["daemon"], invalidates: [] },
+  webhook_set: { provides: [], invalidates: ["daemon"] },
+  webhook_remove: { provides: [], invalidates: ["daemon"] },
+  webhook_test: { provides: [], invalidates: ["daemon"] },
   doctor: { provides: ["health"], invalidates: [] },
   backup: { provides: [], invalidates: ["health"] },
   restore: { provides: [], invalidates: ["daemon","runs","run","reviews","backends","cost","limits","health"] },

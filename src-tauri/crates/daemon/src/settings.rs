@@ -10,6 +10,9 @@ use domain::{Budget, NanoUsd, Preset};
 use engine::{Along, BringPath, OnRestart, Uncommitted};
 use serde::{Deserialize, Serialize};
 
+/// First wait after a webhook was told in vain, in milliseconds.
+pub(crate) const WEBHOOK_RETRY_MS: u64 = 5_000;
+
 const GIB: u64 = 1024 * 1024 * 1024;
 const DAY_S: u64 = 24 * 3600;
 
@@ -33,6 +36,10 @@ pub struct Config {
     pub max_wait_s: Option<u64>,
     /// A wait longer than this lets a named fallback answer, in seconds.
     pub fallback_after_s: Option<u64>,
+    /// A longer wait for a limit asks a person, in seconds.
+    pub long_wait_s: Option<u64>,
+    /// First wait after a webhook was told in vain, in milliseconds; doubles up to an hour.
+    pub webhook_retry_ms: Option<u64>,
     /// The same call this often in a row asks a person.
     pub loop_limit: Option<usize>,
     /// How often a failing verify command's output goes back to the agent.
@@ -236,6 +243,7 @@ impl Config {
             tries: self.tries.unwrap_or(base.tries).max(1),
             max_wait_ms: ms(self.max_wait_s, base.max_wait_ms),
             fallback_after_ms: ms(self.fallback_after_s, base.fallback_after_ms),
+            long_wait_ms: ms(self.long_wait_s, base.long_wait_ms),
             loop_limit: self.loop_limit.unwrap_or(base.loop_limit).max(2),
             verify_tries: self.verify_tries.unwrap_or(base.verify_tries),
             verify_timeout_ms: self
@@ -287,6 +295,11 @@ impl Config {
             caches: paths(&self.sandbox_caches),
             writable: paths(&self.sandbox_writable),
         }
+    }
+
+    /// The first wait after a webhook was told in vain.
+    pub fn webhook_retry_ms(&self) -> u64 {
+        self.webhook_retry_ms.unwrap_or(WEBHOOK_RETRY_MS)
     }
 
     /// What is told on the desktop.

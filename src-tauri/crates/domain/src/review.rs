@@ -32,6 +32,10 @@ word_enum! {
         Dependency = "dependency",
         /// What the user changed meanwhile stands against what is to be applied.
         Conflict = "conflict",
+        /// Nothing was heard for too long; the run was stopped.
+        Stalled = "stalled",
+        /// A limit ends so late that going on waiting should be somebody's wish.
+        LimitWait = "limit_wait",
     }
 }
 

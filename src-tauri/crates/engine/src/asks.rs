@@ -11,7 +11,7 @@ const DETAIL_LIMIT: usize = 16 * 1024;
 const TITLE: usize = 160;
 
 /// A review about `run`, still without choices.
-fn ask(
+pub(crate) fn ask(
     run: &Run,
     kind: ReviewKind,
     title: String,
@@ -234,7 +234,11 @@ pub(crate) fn looping(run: &Run, op: &Op, times: usize, now: Timestamp) -> Revie
         ReviewKind::Loop,
         format!("The same call {times} times: {}", called(op)),
         format!("the agent made the same call {times} times in a row"),
-        String::new(),
+        format!(
+            "{}\n\nAsked for {times} times in a row with the same arguments. An agent that does so has mostly \
+             not understood the answer.",
+            op.summary
+        ),
         now,
     );
     review.op = Some(op.id);
@@ -355,7 +359,7 @@ pub(crate) fn dependency(run: &Run, other: &Run, now: Timestamp) -> Review {
         ReviewKind::Dependency,
         format!("The run before it is {}", other.state()),
         format!("it was to start after '{}'", other.task.title),
-        String::new(),
+        dependency_words(other),
         now,
     );
     review.choices = vec![
@@ -363,6 +367,20 @@ pub(crate) fn dependency(run: &Run, other: &Run, now: Timestamp) -> Review {
         Choice::new("end", "End", "The run is not started."),
     ];
     review
+}
+
+/// What became of the run another one waits for, and that nothing of this one was done.
+fn dependency_words(other: &Run) -> String {
+    let why = other.failure.as_ref().map(|f| f.message.as_str());
+    let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+    format!(
+        "'{}' ({}) is {}{why}\nThis run has not begun. It begins by itself if that one is completed after all \
+         (`longhaul resume {}`).",
+        other.task.title,
+        other.id,
+        other.state(),
+        other.id
+    )
 }
 
 /// What the user did meanwhile stands against what is to be applied.

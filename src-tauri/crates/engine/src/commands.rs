@@ -212,7 +212,8 @@ fn resumption(now: &Run) -> Result<Batch, CommandError> {
             ));
         }
     }
-    let mut batch = Batch::of(Event::Queued {
+    let mut batch = crate::stalled::answered_by_resuming(now);
+    batch.push(Event::Queued {
         reason: QueueReason::Resumed,
     });
     if now.phase == Phase::Failed && now.backend != now.task.backend {

@@ -74,13 +74,14 @@ impl Engine {
         let event = Event::ReviewDecided { review, answer };
         faults::crash_point("engine.before_decision");
         let recorded = self.core.store().append(run, None, vec![event], blobs);
-        match recorded.await {
-            Ok(_) => {}
+        let decided = match recorded.await {
+            Ok(done) => done.run,
             Err(AppendError::Illegal(why)) => return Err(DecideError::Decided(why.to_string())),
             Err(error) => return Err(DecideError::Store(error.to_string())),
-        }
+        };
         faults::crash_point("engine.decided");
         self.core.poke(run);
+        self.core.mind_stalled(&decided);
         Ok(run)
     }
 

@@ -1,7 +1,7 @@
 //! What follows a try that failed: again, another backend, or the end of the run.
 
 use agents::{Answered, TurnError};
-use domain::{Charge, Event, FailCause, InterruptCause, Op, OpError, OpErrorKind, OpKind, Run};
+use domain::{Charge, Event, FailCause, Op, OpError, OpErrorKind, OpKind, Run};
 
 use crate::backends::BackendConfig;
 use crate::journal::{Batch, Halt};
@@ -161,15 +161,6 @@ impl Worker {
         i64::try_from(base - jitter).unwrap_or(i64::MAX)
     }
 
-    pub(crate) async fn stalled(&self, detail: &str) -> Result<Run, Halt> {
-        let event = Event::Interrupted {
-            cause: InterruptCause::Stalled,
-            detail: self.core.redact(detail),
-            last_alive: self.core.now(),
-        };
-        self.journal.append(Batch::of(event)).await
-    }
-
     /// Lets the next named fallback answer, or fails the run.
     pub(crate) async fn switch_or_fail(
         &self,
@@ -198,6 +189,7 @@ impl Worker {
         for wait in &now.waits {
             batch.push(Event::WaitEnded { cause: wait.cause });
         }
+        self.nobody_need_wait(&now, &mut batch);
         batch.push(Event::BackendSwitched {
             backend: next.name,
             model,

@@ -13,6 +13,8 @@ pub(crate) enum Passed {
     Yes(Permit),
     /// Waiting any longer makes no sense: why.
     TooLong(String),
+    /// Somebody decided not to wait any longer: by which review, and why there was a wait.
+    Ended(domain::ReviewId, String),
 }
 
 impl Worker {
@@ -23,7 +25,13 @@ impl Worker {
         let gate = self.core.parts.limiter.gate(fingerprint);
         let priority = self.journal.load().await?.task.priority;
         loop {
+            let mut changes = self.control.changes();
+            if let Some(review) = self.ended_the_wait().await? {
+                let why = gate.blocked().map(|pause| pause.words());
+                return Ok(Passed::Ended(review, why.unwrap_or_default()));
+            }
             let pause = gate.blocked();
+            let mut asked = None;
             if let Some(pause) = &pause {
                 let cause = match pause.kind {
                     LimitKind::Offline => WaitCause::Offline,
@@ -34,14 +42,25 @@ impl Worker {
                 }
                 self.begin_wait(cause, Some(pause.until), &pause.words())
                     .await?;
+                asked = self.mind_long_wait(pause).await?;
                 self.rest().await;
             }
+            let decided = async {
+                match &asked {
+                    Some(review) => self.await_decision(&mut changes, review).await,
+                    None => std::future::pending().await,
+                }
+            };
             let run = self.id.to_string();
             let acquired = tokio::select! {
                 acquired = gate.acquire(&run, priority, &self.control.stop) => acquired,
                 // A pause may have begun or been lengthened meanwhile: show it, and give the
                 // slot to others (the call that ends the pause needs one).
                 () = gate.changed() => continue,
+                decided = decided => {
+                    decided?;
+                    continue;
+                }
             };
             let Ok(permit) = acquired else {
                 return Err(Halt::Stopped);
@@ -58,6 +77,7 @@ impl Worker {
         for wait in run.waits.iter().filter(|wait| is_limit(wait)) {
             batch.push(Event::WaitEnded { cause: wait.cause });
         }
+        self.nobody_need_wait(&run, &mut batch);
         if batch.events.is_empty() {
             return Ok(());
         }
@@ -158,7 +178,7 @@ fn is_limit(wait: &Wait) -> bool {
 
 /// Since when limits keep the run from being answered: what is on record, which a
 /// restart of the daemon does not change. `now` where nothing is.
-fn limited_since(run: &Run, now: Timestamp) -> Timestamp {
+pub(crate) fn limited_since(run: &Run, now: Timestamp) -> Timestamp {
     let waits = run.waits.iter().filter(|wait| is_limit(wait));
     waits.map(|wait| wait.since).min().unwrap_or(now)
 }

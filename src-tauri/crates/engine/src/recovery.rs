@@ -67,6 +67,9 @@ impl Engine {
                     delay += core.settings().stagger_ms;
                 }
                 None => {
+                    if let Ok(run) = core.load(id).await {
+                        core.mind_stalled(&run);
+                    }
                     core.give_back_folder(id).await?;
                     recovered.left.push(id);
                 }

@@ -61,6 +61,10 @@ impl Worker {
                         continue;
                     }
                 }
+                crate::gate::Passed::Ended(review, why) => {
+                    let why = format!("ended while it waited: {why}");
+                    return self.fail_after(Some(review), FailCause::Review, why).await;
+                }
             };
             // Only from here on: a run that waits for a person or a limit holds no slot.
             let _busy = self.busy().await?;

@@ -30,6 +30,8 @@ export function AskedView({ review, op }: { review: ReviewView; op: OpDetail | n
     case "budget":
     case "auth":
     case "dependency":
+    case "stalled":
+    case "limit_wait":
       return review.detail ? <p className={styles.prose}>{plain(review.detail)}</p> : null;
     default:
       return (

@@ -1,7 +1,9 @@
 import {
+  CirclePause,
   CircleQuestionMark,
   FilePenLine,
   GitMerge,
+  Hourglass,
   KeyRound,
   Link2,
   type LucideIcon,
@@ -33,6 +35,8 @@ const KINDS: Record<ReviewKind, KindWords> = {
   loop: { icon: Repeat, group: "Loops", name: "Loop" },
   auth: { icon: KeyRound, group: "Credentials", name: "Credential" },
   dependency: { icon: Link2, group: "Dependencies", name: "Dependency" },
+  stalled: { icon: CirclePause, group: "Gone silent", name: "Gone silent" },
+  limit_wait: { icon: Hourglass, group: "Long waits", name: "Long wait" },
   conflict: { icon: GitMerge, group: "Conflicts", name: "Conflict" },
 };
 

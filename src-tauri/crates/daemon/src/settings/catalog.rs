@@ -309,6 +309,22 @@ fn failures() -> Vec<Spec> {
         ),
         spec(
             FAILURES,
+            "webhook_retry_ms",
+            "First retry of a webhook",
+            "A webhook that does not answer is told again after this; the wait doubles up to an hour.",
+            number(10, 3_600_000, "ms"),
+            json!(super::WEBHOOK_RETRY_MS),
+        ),
+        spec(
+            FAILURES,
+            "long_wait_s",
+            "Wait before asking",
+            "A limit that lasts longer than this asks you whether the run should go on waiting.",
+            number(0, 30 * DAY_S, "s"),
+            json!(base.long_wait_ms / 1000),
+        ),
+        spec(
+            FAILURES,
             "probe_ms",
             "First look after a limit",
             "A limit without a known end is tried again after this; the wait doubles.",
