@@ -22,6 +22,12 @@ pub(crate) const UNREACHED: &[(&str, &str)] = &[
         "notices.before_shown",
         "it has no desktop to tell anything on: notifications",
     ),
+    (
+        "engine.stalled_decided",
+        "no model of its goes silent: reviews_kinds",
+    ),
+    ("webhook.before_sent", TELLS),
+    ("webhook.sent", TELLS),
     ("engine.apply_began", APPLIES),
     ("engine.apply_tried", APPLIES),
     ("engine.apply_recorded", APPLIES),
@@ -59,6 +65,7 @@ pub(crate) const UNREACHED: &[(&str, &str)] = &[
 
 const APPLIES: &str =
     "it takes nothing over: applying_crashes, and the workspace's test `apply_crashes`";
+const TELLS: &str = "it has no webhook to tell anything: webhook";
 const GOES_BACK: &str = "it goes only forward: going_back, and the workspace's test `killed`";
 
 /// Every crash point and the file it stands in.

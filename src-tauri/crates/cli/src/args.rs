@@ -5,7 +5,9 @@ mod admin;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use domain::{NanoUsd, Preset, RunState, WorkspaceMode};
 
-pub(crate) use admin::{BackendCommand, BackendNew, DaemonCommand, ServiceCommand};
+pub(crate) use admin::{
+    BackendCommand, BackendNew, DaemonCommand, ServiceCommand, Topic, WebhookCommand,
+};
 
 use crate::parse;
 
@@ -71,6 +73,9 @@ pub(crate) enum Command {
     /// Where the thinking comes from
     #[command(subcommand)]
     Backend(BackendCommand),
+    /// A program of yours that is told of reviews and of runs that end
+    #[command(subcommand)]
+    Webhook(WebhookCommand),
     /// Show what was spent
     Cost(CostArgs),
     /// Show rate limits and pauses

@@ -14,6 +14,7 @@ mod service;
 mod show;
 mod steer;
 mod wait;
+mod webhook;
 
 #[cfg(test)]
 pub(crate) use cost::csv;
@@ -84,6 +85,7 @@ async fn call(context: &Context, command: Command) -> Result<u8, Failure> {
         Command::Answer(args) => reviews::answer(context, args).await,
         Command::Snooze(args) => reviews::snooze(context, args).await,
         Command::Backend(command) => backend::run(context, command).await,
+        Command::Webhook(command) => webhook::run(context, command).await,
         Command::Cost(args) => cost::cost(context, args).await,
         Command::Limits => cost::limits(context).await,
         Command::Daemon(command) => daemon::control(context, command).await,

@@ -17,6 +17,7 @@ use crate::heard::Heard;
 use crate::notifier::Notifier;
 use crate::rehearsal::Stage;
 use crate::settings::live::Live;
+use crate::webhook::Teller;
 
 /// How the daemon is to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +37,7 @@ pub(crate) struct Working {
     pub(crate) credentials: Credentials,
     pub(crate) redactor: Redactor,
     pub(crate) notifier: Arc<Notifier>,
+    pub(crate) teller: Arc<Teller>,
 }
 
 /// Why the daemon is in maintenance mode.

@@ -21,7 +21,7 @@ use crate::rehearsal::Stage;
 use crate::server::{self, UserSocket};
 use crate::settings::Config;
 use crate::settings::live::Live;
-use crate::{environment, logs};
+use crate::{environment, logs, webhook};
 
 /// How long a daemon waits for whoever has the home to let go of it. A client waits
 /// 20 s for a new daemon.
@@ -253,6 +253,7 @@ pub(crate) fn work(
         credentials,
         redactor,
         notifier: Notifier::new(config.notices()),
+        teller: Arc::default(),
     })
 }
 
@@ -301,6 +302,7 @@ fn start_chores(api: &Api, working: &Working) {
     let engine = working.engine.clone();
     tokio::spawn(async move { engine.keep_tidy().await });
     tokio::spawn(notifier::tell(api.clone()));
+    tokio::spawn(webhook::deliver(api.clone()));
     let heard = api.inner.heard.clone();
     tokio::spawn(heard.listen(working.engine.clone(), api.inner.clock.clone()));
     let (engine, home) = (working.engine.clone(), api.home());

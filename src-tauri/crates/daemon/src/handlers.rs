@@ -17,9 +17,11 @@ mod runs;
 mod series;
 mod settings;
 pub(crate) mod steps;
+mod webhook;
 
 pub(crate) use agents::{agents_found, probe};
 pub(crate) use applying::apply;
+pub(crate) use backends::key_view;
 pub(crate) use backends::{backend_add, backend_list, backend_remove, backend_test};
 pub(crate) use figures::{cost, limits};
 pub(crate) use health::{backup, doctor, restore, status, stop, version};
@@ -37,6 +39,7 @@ pub(crate) use runs::{
 pub(crate) use series::cost_series;
 pub(crate) use settings::{setting, settings};
 pub(crate) use steps::{activity, op, steps};
+pub(crate) use webhook::{webhook, webhook_remove, webhook_set, webhook_test};
 
 use engine::CommandError;
 use protocol::{ApiError, ErrorCode};

@@ -22,6 +22,7 @@ mod stream;
 mod tests;
 mod ui;
 mod views;
+mod webhook;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -6,6 +6,7 @@ use domain::RunId;
 use serde::{Deserialize, Serialize};
 
 use crate::moment::Moment;
+use crate::webhook::WebhookState;
 
 /// Asks who is there. Answered in every mode.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, specta::Type)]
@@ -104,6 +105,9 @@ pub struct DaemonStatus {
     /// Folders of the user's that are held.
     #[serde(default)]
     pub locks: Vec<LockView>,
+    /// The webhook that is told of reviews and ends, if one is set up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub webhook: Option<WebhookState>,
     /// The address browsers may use (`127.0.0.1:7700`), if it listens there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub listen: Option<String>,

@@ -97,6 +97,10 @@ macro_rules! endpoints {
             backend_change: BackendChange => BackendView, provides [], invalidates [Backends];
             service: ServiceRequest => ServiceState, provides [], invalidates [Health];
             rehearsal: RehearsalRequest => RehearsalStarted, provides [], invalidates [Runs, Backends, Projects];
+            webhook: WebhookRequest => WebhookView, provides [Daemon], invalidates [];
+            webhook_set: WebhookSet => WebhookView, provides [], invalidates [Daemon];
+            webhook_remove: WebhookRemove => WebhookView, provides [], invalidates [Daemon];
+            webhook_test: WebhookTestRequest => WebhookTest, provides [], invalidates [Daemon];
             doctor: DoctorRequest => DoctorReport, provides [Health], invalidates [];
             backup: BackupRequest => BackupMade, provides [], invalidates [Health];
             restore: RestoreRequest => Restored, provides [], invalidates [Daemon, Runs, Run, Reviews, Backends, Cost, Limits, Health];

@@ -26,6 +26,7 @@ mod steps;
 #[cfg(test)]
 mod tests;
 mod view;
+mod webhook;
 
 pub use backends::{
     AgentFound, AgentsFound, AgentsFoundRequest, BackendAdd, BackendChange, BackendCheck,
@@ -83,6 +84,10 @@ pub use steps::{
 pub use view::{
     BudgetView, CheckpointView, OpView, PlanItemView, Progress, Recovery, RunView, SandboxView,
     WorkspaceView,
+};
+pub use webhook::{
+    WebhookRemove, WebhookRequest, WebhookSet, WebhookState, WebhookTest, WebhookTestRequest,
+    WebhookTopic, WebhookView,
 };
 
 /// The protocol's version. Raised when a document changes so that an older peer

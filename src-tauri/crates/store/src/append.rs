@@ -13,7 +13,7 @@ use crate::journal::{self, Place};
 use crate::projection::{self, Change};
 use crate::script::Script;
 use crate::snapshots::{self, Fold};
-use crate::{reviews, runs};
+use crate::{outbox, reviews, runs};
 
 /// Events to record for one run.
 #[derive(Clone, Debug)]
@@ -196,6 +196,7 @@ impl Request<'_> {
         let message = fold.run.message_of(event);
         fold.run.apply(&entry)?;
         self.insert(fold, &entry).await?;
+        outbox::put(&mut self.script, self.gseq, &entry, &fold.run);
         let change = Change {
             key: fold.key,
             entry: &entry,

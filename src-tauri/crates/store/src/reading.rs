@@ -14,6 +14,7 @@ use crate::journal::{self, Stored};
 use crate::leases::{self, Lease};
 use crate::ledger::{self, GroupBy, LedgerFilter, LedgerRow, LedgerTotals};
 use crate::ops::{self, OpRow};
+use crate::outbox::{self, OutboxState, Outgoing};
 use crate::reviews::{self, PutOff, ReviewFilter, ReviewRow};
 use crate::runs::{self, PastRun, RunFilter, RunRow};
 use crate::settings::{self, BackendRow, PauseRow};
@@ -69,6 +70,16 @@ impl Store {
     /// A content, checked against its name.
     pub async fn blob(&self, name: &BlobRef) -> Result<Bytes, ReadError> {
         read!(self, async |c| blobs::read(c, &self.inner.home, name).await)
+    }
+
+    /// What is due to be told to the webhook, oldest first.
+    pub async fn outbox_due(&self, now: Timestamp, limit: u32) -> Result<Vec<Outgoing>, ReadError> {
+        read!(self, async |c| outbox::due(c, now, limit).await)
+    }
+
+    /// How telling the webhook goes.
+    pub async fn outbox(&self) -> Result<OutboxState, ReadError> {
+        read!(self, async |c| outbox::state(c).await)
     }
 
     /// Runs that pass the filter, newest first.

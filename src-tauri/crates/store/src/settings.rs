@@ -5,6 +5,7 @@ use serde_json::Value;
 use sqlx::SqliteConnection;
 
 use crate::error::ReadError;
+use crate::outbox::OutboxChange;
 
 /// A backend as the user set it up, without secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +31,7 @@ pub(crate) enum Put {
     Backend(String, Option<Value>),
     Pause(String, Option<Value>),
     Setting(String, Option<Value>),
+    Outbox(OutboxChange),
 }
 
 impl Put {
@@ -54,6 +56,7 @@ impl Put {
                 name,
                 value,
             ),
+            Self::Outbox(change) => return change.apply(conn).await,
         };
         match value {
             Some(value) => {

@@ -15,6 +15,7 @@ use crate::append::{Append, Appended};
 use crate::chain::Hash;
 use crate::error::{AppendError, OpenError, WriteError};
 use crate::leases::{LeaseChange, LeaseOutcome, LeaseToken, LeaseWish, Taken};
+use crate::outbox::{OutboxChange, Told};
 use crate::settings::Put;
 use crate::snapshots::Fold;
 use crate::writer::Job;
@@ -360,6 +361,18 @@ impl Store {
     /// Sets a setting; `None` removes it.
     pub async fn put_setting(&self, name: &str, value: Option<Value>) -> Result<(), WriteError> {
         self.put(Put::Setting(name.to_owned(), value)).await
+    }
+
+    /// Records what became of a delivery.
+    pub async fn record_told(&self, id: i64, told: Told) -> Result<(), WriteError> {
+        let now = self.inner.clock.now();
+        self.put(Put::Outbox(OutboxChange::Told(id, told, now)))
+            .await
+    }
+
+    /// Forgets what is still to be delivered.
+    pub async fn clear_outbox(&self) -> Result<(), WriteError> {
+        self.put(Put::Outbox(OutboxChange::Clear)).await
     }
 
     /// Takes a folder for a run, or says whose it is. What was not heard of for too long

@@ -56,6 +56,52 @@ pub(crate) struct BackendNew {
     pub(crate) key_env: Option<String>,
 }
 
+/// `webhook …`
+#[derive(Debug, Subcommand)]
+pub(crate) enum WebhookCommand {
+    /// Set it up, or change it
+    Set(WebhookNew),
+    /// Show it, and how telling it goes
+    Show,
+    /// Send one delivery that tells of nothing
+    Test,
+    /// Tell nobody any more, and forget the secret
+    Remove,
+}
+
+/// `webhook set`
+#[derive(Debug, Args)]
+pub(crate) struct WebhookNew {
+    /// Where to: https, or http on this machine
+    pub(crate) url: String,
+    /// What of: reviews, runs (that end), or both
+    #[arg(
+        long,
+        value_name = "WHAT",
+        value_delimiter = ',',
+        default_value = "reviews,runs"
+    )]
+    pub(crate) events: Vec<Topic>,
+    /// Read the secret that signs deliveries from standard input and keep it in the keychain
+    #[arg(long, group = "key")]
+    pub(crate) key_stdin: bool,
+    /// A command that prints the secret
+    #[arg(long, value_name = "CMD", group = "key")]
+    pub(crate) key_command: Option<String>,
+    /// An environment variable of the daemon that has the secret
+    #[arg(long, value_name = "VAR", group = "key")]
+    pub(crate) key_env: Option<String>,
+}
+
+/// What a webhook is told of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Topic {
+    /// Reviews that are asked for
+    Reviews,
+    /// Runs that are completed, failed or cancelled
+    Runs,
+}
+
 /// `daemon …`
 #[derive(Debug, Subcommand)]
 pub(crate) enum DaemonCommand {

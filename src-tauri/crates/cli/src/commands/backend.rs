@@ -71,15 +71,7 @@ pub(super) async fn run(context: &Context, command: BackendCommand) -> Result<u8
 }
 
 fn request(new: BackendNew) -> Result<BackendAdd, Failure> {
-    let key = if new.key_stdin {
-        Some(KeySource::Keychain {
-            key: KeyText(read_key()?),
-        })
-    } else if let Some(command) = new.key_command {
-        Some(KeySource::Command { command })
-    } else {
-        new.key_env.map(|var| KeySource::Env { var })
-    };
+    let key = source(new.key_stdin, new.key_command, new.key_env)?;
     Ok(BackendAdd {
         name: new.name,
         kind: new.kind,
@@ -89,6 +81,30 @@ fn request(new: BackendNew) -> Result<BackendAdd, Failure> {
         free: new.free,
         key,
     })
+}
+
+/// Where a key comes from, by the options that say so.
+pub(super) fn source(
+    stdin: bool,
+    command: Option<String>,
+    env: Option<String>,
+) -> Result<Option<KeySource>, Failure> {
+    if stdin {
+        let key = KeyText(read_key()?);
+        return Ok(Some(KeySource::Keychain { key }));
+    }
+    let command = command.map(|command| KeySource::Command { command });
+    Ok(command.or(env.map(|var| KeySource::Env { var })))
+}
+
+/// How a key is come by.
+pub(super) fn key_words(key: &KeyView) -> String {
+    match key {
+        KeyView::None => "none".to_owned(),
+        KeyView::Keychain => "keychain".to_owned(),
+        KeyView::Command { command } => format!("command {command}"),
+        KeyView::Env { var } => format!("variable {var}"),
+    }
 }
 
 fn read_key() -> Result<String, Failure> {
@@ -117,12 +133,7 @@ fn table(context: &Context, backends: &[BackendView]) -> String {
         ("AT", Left),
     ]);
     for backend in backends {
-        let key = match &backend.key {
-            KeyView::None => "none".to_owned(),
-            KeyView::Keychain => "keychain".to_owned(),
-            KeyView::Command { command } => format!("command {command}"),
-            KeyView::Env { var } => format!("variable {var}"),
-        };
+        let key = key_words(&backend.key);
         let kind = match backend.simulated {
             true => format!("{} (simulated)", backend.kind),
             false => backend.kind.to_string(),

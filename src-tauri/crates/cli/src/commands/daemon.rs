@@ -14,6 +14,7 @@ use serde_json::json;
 use crate::args::DaemonCommand;
 use crate::context::{Context, VERSION};
 use crate::failure::Failure;
+use crate::print::safe;
 use crate::times;
 
 /// How long a daemon may take to end: a drain waits for a whole model call.
@@ -74,7 +75,7 @@ pub(super) async fn control(context: &Context, command: DaemonCommand) -> Result
         }
         DaemonCommand::Status => {
             let status = client.status(StatusRequest {}).await?;
-            print.either(&status, || words(&status))?;
+            print.either(&status, || words(context, &status))?;
         }
     }
     Ok(0)
@@ -97,7 +98,7 @@ pub(super) async fn until_gone(client: &Client) -> Result<(), Failure> {
         })
 }
 
-fn words(status: &DaemonStatus) -> String {
+fn words(context: &Context, status: &DaemonStatus) -> String {
     let mode = match status.mode {
         DaemonMode::Normal => "running",
         DaemonMode::Draining => "about to end",
@@ -142,6 +143,15 @@ fn words(status: &DaemonStatus) -> String {
     }
     if status.open_reviews > 0 {
         lines.push(format!("reviews {} open", status.open_reviews));
+    }
+    if let Some(webhook) = &status.webhook {
+        let word = if webhook.ok {
+            "webhook"
+        } else {
+            "webhook FAILS:"
+        };
+        let words = super::webhook::delivery_words(context, webhook);
+        lines.push(format!("{word} {}: {words}", safe(&webhook.host)));
     }
     for lock in &status.locks {
         let does = if lock.purpose == "apply" {

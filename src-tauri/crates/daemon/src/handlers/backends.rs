@@ -219,15 +219,20 @@ pub(super) fn view(config: &BackendConfig) -> BackendView {
         model: config.model_for(None),
         command: config.command.clone(),
         free: config.free,
-        key: match &config.key {
-            KeySource::None => KeyView::None,
-            KeySource::Keychain { .. } => KeyView::Keychain,
-            KeySource::Command { command, .. } => KeyView::Command {
-                command: command.clone(),
-            },
-            KeySource::Env { var } => KeyView::Env { var: var.clone() },
-        },
+        key: key_view(&config.key),
         simulated: config.kind == BackendKind::Rehearsal,
         added_at: None,
+    }
+}
+
+/// How a key is come by, without the key.
+pub(crate) fn key_view(key: &KeySource) -> KeyView {
+    match key {
+        KeySource::None => KeyView::None,
+        KeySource::Keychain { .. } => KeyView::Keychain,
+        KeySource::Command { command, .. } => KeyView::Command {
+            command: command.clone(),
+        },
+        KeySource::Env { var } => KeyView::Env { var: var.clone() },
     }
 }

@@ -45,6 +45,7 @@ pub(crate) async fn status(api: &Api, _request: StatusRequest) -> Result<DaemonS
         runs: BTreeMap::new(),
         open_reviews: 0,
         locks: Vec::new(),
+        webhook: None,
         listen: api.inner.listens.get().map(ToString::to_string),
         protocol: PROTOCOL,
         cursor: None,
@@ -78,6 +79,7 @@ pub(crate) async fn status(api: &Api, _request: StatusRequest) -> Result<DaemonS
             .map_err(ApiError::internal)?;
         status.open_reviews = u32::try_from(open).unwrap_or(u32::MAX);
         status.locks = locks(working).await?;
+        status.webhook = crate::webhook::state(working).await?;
     }
     Ok(status)
 }

@@ -86,6 +86,7 @@ impl Live {
         let config = self.config();
         let engine = &working.engine;
         working.notifier.wish(config.notices());
+        working.teller.pace(config.webhook_retry_ms());
         engine.change_settings(config.engine());
         engine.limiter().change_settings(config.limiter());
         if let Some(change_log) = &self.change_log {
