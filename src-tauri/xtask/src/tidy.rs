@@ -17,6 +17,7 @@ const LAYERS: &[&[&str]] = &[
         "limiter",
         "workspace",
         "keeper",
+        "policy",
         "protocol",
         "testkit",
     ],
