@@ -11,7 +11,7 @@ const ITEMS = 50;
 /** A new item cannot be hit before this, by design (UX.md: 500 ms arming). */
 const ARMED_MS = 520;
 
-const asking = (n) => ({ type: "tool_use", name: "shell", input: { command: `touch file-${n}` } });
+const asking = (n) => ({ type: "tool_use", name: "shell", input: { command: `touch file-${n}.key` } });
 
 let browser;
 let world;

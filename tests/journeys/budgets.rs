@@ -160,8 +160,8 @@ async fn near_the_cap_the_model_is_told_to_wrap_up() -> Result<()> {
 async fn time_is_capped_and_waiting_is_free() -> Result<()> {
     let world = World::new().await?;
     let script = Script::new()
-        .turn(shell("touch a"))
-        .turn(shell("sleep 5"))
+        .turn(shell("touch a.key"))
+        .turn(shell("sleep 5; touch b.key"))
         .turn(Turn::text("Done."));
     world.server.script("slow", script);
     let id = world.start("slow", &["--max-duration", "4s"]).await?;

@@ -45,7 +45,7 @@ async fn a_paused_run_asks_nothing_more_until_it_is_resumed() -> Result<()> {
 async fn pause_and_resume_all() -> Result<()> {
     let world = World::new().await?;
     world.server.script("mend", mend());
-    world.server.script("ask", one_command("touch made"));
+    world.server.script("ask", one_command("touch made.key"));
     let gate = world.server.hold("mend", 0);
     let works = world.start("mend", &["--verify", "sh test.sh"]).await?;
     let asks = world.start("ask", &[]).await?;

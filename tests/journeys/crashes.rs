@@ -179,7 +179,7 @@ async fn a_file_that_is_neither_asks() -> Result<()> {
 #[tokio::test]
 async fn runs_that_only_wait_or_queue_go_on_unmentioned() -> Result<()> {
     let mut world = World::with(&QUICK.replace("slots = 4", "slots = 1")).await?;
-    world.server.script("ask", one_command("touch made"));
+    world.server.script("ask", one_command("touch made.key"));
     world.server.script("mend", mend());
     let gate = world.server.hold("mend", 0);
     let asks = world.start("ask", &[]).await?;

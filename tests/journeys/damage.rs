@@ -34,7 +34,7 @@ impl Past {
         let world = World::new().await?;
         world.server.script("mend", mend());
         world.server.script("noise", one_command(NOISE));
-        world.server.script("asks", one_command("touch asked"));
+        world.server.script("asks", one_command("touch asked.key"));
         let done = world.start("mend", &["--verify", "sh test.sh"]).await?;
         world.completed(&done).await?;
         let noise = world.start("noise", &["--policy", "hands-off"]).await?;

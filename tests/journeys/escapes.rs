@@ -54,7 +54,7 @@ async fn every_way_out_that_was_thought_of_is_closed_and_on_record() -> Result<(
         return Ok(());
     };
     let world = &scene.world;
-    world.server.script("asks", one_command("touch asked"));
+    world.server.script("asks", one_command("touch asked.key"));
     let asks = world.start("asks", &[]).await?;
     let review = text(&world.review(&asks, "tool_call").await?, "id")?;
     let status = world.json(&["daemon", "status"]).await?;

@@ -121,7 +121,7 @@ async fn what_cannot_be_taken_back_is_said_and_what_is_asked_is_withdrawn() -> R
             .turn(Turn::new().tool("write", json!({"path": "one", "content": "1"})))
             .turn(shell("cat one"))
             .turn(shell(&effects.shell("deployed")))
-            .turn(shell("touch four"))
+            .turn(shell("touch four.key"))
             .turn(Turn::text("done")),
     );
     let id = world.start("deploy", &[]).await?;

@@ -124,7 +124,7 @@ async fn a_review_is_approved_on_its_notification() -> Result<()> {
 #[tokio::test]
 async fn what_is_risky_is_only_opened_and_goes_away_when_it_is_decided() -> Result<()> {
     let (desktop, world) = on_a_desktop().await?;
-    let command = "touch '<b>made</b>'";
+    let command = "touch '<b>made.key'";
     world.server.script("deploy", one_command(command));
     let run = world.start("deploy", &[]).await?;
     let told = desktop.shows("needs you").await?;
@@ -231,7 +231,7 @@ async fn a_late_click_is_answered_in_words() -> Result<()> {
 #[tokio::test]
 async fn a_death_between_request_and_notice_loses_nothing_and_repeats_nothing() -> Result<()> {
     let (desktop, mut world) = on_a_desktop().await?;
-    world.server.script("deploy", one_command("touch made"));
+    world.server.script("deploy", one_command("touch made.key"));
     world.server.script("later", just_ends());
     world.daemon.terminate().await?;
     world
@@ -302,7 +302,7 @@ async fn a_click_on_a_notification_opens_the_item() -> Result<()> {
     home.configure(QUICK)?;
 
     let (desktop, world) = in_home(home).await?;
-    world.server.script("deploy", one_command("touch made"));
+    world.server.script("deploy", one_command("touch made.key"));
     let run = world.start("deploy", &[]).await?;
     desktop.shows("needs you").await?;
     let review = text(&world.review(&run, "tool_call").await?, "id")?;

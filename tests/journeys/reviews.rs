@@ -197,7 +197,7 @@ async fn a_decision_survives_a_crash() -> Result<()> {
 #[tokio::test]
 async fn not_now_is_not_no() -> Result<()> {
     let world = World::new().await?;
-    world.server.script("deploy", one_command("touch made"));
+    world.server.script("deploy", one_command("touch made.key"));
     let id = world.start("deploy", &[]).await?;
     let review = text(&world.review(&id, "tool_call").await?, "id")?;
     let snoozed = world.json(&["snooze", &review, "2h"]).await?;
@@ -220,7 +220,7 @@ async fn a_run_cannot_decide_for_itself() -> Result<()> {
         .iter()
         .filter_map(|name| Some(format!("{name}={}", world.daemon.home.env().get(*name)?)))
         .collect();
-    world.server.script("victim", one_command("touch made"));
+    world.server.script("victim", one_command("touch made.key"));
     let victim = world.start("victim", &[]).await?;
     let review = text(&world.review(&victim, "tool_call").await?, "id")?;
     let sly = format!(

@@ -288,7 +288,7 @@ async fn what_is_put_off_leaves_the_queue_and_comes_back_by_itself() -> Result<(
 #[tokio::test]
 async fn a_review_in_detail_says_what_led_to_it() -> Result<()> {
     let world = World::new().await?;
-    let command = "printf 'one\\n' > made.txt";
+    let command = "printf 'one\\n' > made.key";
     let look = Turn::text("First I look.").tool("read", json!({"path": "calc.sh"}));
     let ask = Turn::text("Now I make it.").tool("shell", json!({"command": command}));
     let script = Script::new().turn(look).turn(ask).turn(Turn::text("Done."));
@@ -310,7 +310,7 @@ async fn a_review_in_detail_says_what_led_to_it() -> Result<()> {
     ensure!(words.contains(&"First I look."), "{words:?}");
     let op = detail.op.context("its call")?;
     ensure!(
-        op.arguments.contains("made.txt") && op.edited.is_none(),
+        op.arguments.contains("made.key") && op.edited.is_none(),
         "{op:?}"
     );
     assert_eq!(detail.run.id.to_string(), run);

@@ -19,7 +19,7 @@ fn from_inside(world: &World, args: &str) -> String {
 async fn a_command_of_a_run_cannot_approve_or_stop_or_change_a_backend() -> Result<()> {
     // Inside a sandbox there is nobody to ask (`escapes`): this is what holds without.
     let world = World::with(&format!("{QUICK}sandbox = \"off\"\n")).await?;
-    world.server.script("asks", one_command("touch asked"));
+    world.server.script("asks", one_command("touch asked.key"));
     let asks = world.start("asks", &[]).await?;
     let review = text(&world.review(&asks, "tool_call").await?, "id")?;
     let approve = from_inside(&world, &format!("approve {review}"));

@@ -179,7 +179,7 @@ async fn a_long_run_lets_others_have_their_turn() -> Result<()> {
 #[tokio::test]
 async fn a_run_that_waits_for_a_person_or_a_limit_holds_no_slot() -> Result<()> {
     let world = World::with(&QUICK.replace("slots = 4", "slots = 1")).await?;
-    world.server.script("ask", one_command("touch made"));
+    world.server.script("ask", one_command("touch made.key"));
     world.server.script("lazy", Script::new());
     let dear = shell("ls").usage(Usage::of(0, 6_000));
     world.server.script("dear", Script::new().turn(dear));

@@ -1661,6 +1661,42 @@ export type PlanState =
 /**  Done. */
 "done";
 
+/**  One part of a command, and what decides about it. */
+export type PolicyPart = {
+	/**  The program with its words, as it would be started. */
+	program: string,
+	/**  What it does, in words. */
+	effect: string,
+	/**  What of it says so. */
+	because: string,
+	/**  What is decided. */
+	verdict: Verdict,
+	/**  The rule's name. */
+	rule: string,
+	/**  Where the rule comes from. */
+	source: string,
+};
+
+/**  What would be decided, and why. */
+export type PolicyTest = {
+	/**  What is decided: as its gravest part. */
+	verdict: Verdict,
+	/**  Why, in a line. */
+	why: string,
+	/**  Its parts, in the order in which they stand. */
+	parts: PolicyPart[],
+};
+
+/**  Asks what would be decided about a shell command. Runs nothing. */
+export type PolicyTestRequest = {
+	/**  The command. */
+	command: string,
+	/**  The project folder, whose rules count too. */
+	project: string,
+	/**  The preset; the user's default if absent. */
+	policy?: Preset | null,
+};
+
 /**  The built-in policies, strictest first. */
 export type Preset = 
 /**  Every change and command is reviewed. */
@@ -2883,6 +2919,7 @@ export interface Endpoints {
   cost_series: { request: CostSeriesRequest; response: CostSeries };
   settings: { request: SettingsRequest; response: SettingList };
   setting: { request: SettingChange; response: Setting };
+  policy_test: { request: PolicyTestRequest; response: PolicyTest };
   health: { request: HealthRequest; response: Health };
   log_lines: { request: LogLinesRequest; response: LogLines };
   agents_found: { request: AgentsFoundRequest; response: AgentsFound };
@@ -2942,6 +2979,7 @@ export const tags: { readonly [name in keyof Endpoints]: { readonly provides: re
   cost_series: { provides: ["cost"], invalidates: [] },
   settings: { provides: ["settings"], invalidates: [] },
   setting: { provides: [], invalidates: ["settings","daemon","limits"] },
+  policy_test: { provides: ["settings"], invalidates: [] },
   health: { provides: ["health","daemon","runs"], invalidates: [] },
   log_lines: { provides: [], invalidates: [] },
   agents_found: { provides: ["backends"], invalidates: [] },

@@ -76,6 +76,9 @@ pub(crate) enum Command {
     /// A program of yours that is told of reviews and of runs that end
     #[command(subcommand)]
     Webhook(WebhookCommand),
+    /// What is reviewed, and by which rule
+    #[command(subcommand)]
+    Policy(PolicyCommand),
     /// Show what was spent
     Cost(CostArgs),
     /// Show rate limits and pauses
@@ -191,6 +194,27 @@ pub(crate) struct ResumeArgs {
     /// Go back to this checkpoint first (`cp3`; `longhaul show` lists them)
     #[arg(long, value_name = "CHECKPOINT", conflicts_with = "all")]
     pub(crate) from: Option<String>,
+}
+
+/// `policy`
+#[derive(Debug, Subcommand)]
+pub(crate) enum PolicyCommand {
+    /// Say what would be decided about a command, and which rule says so; nothing is run
+    Test(PolicyTestArgs),
+}
+
+/// `policy test`
+#[derive(Debug, Args)]
+pub(crate) struct PolicyTestArgs {
+    /// The shell command
+    #[arg(allow_hyphen_values = true)]
+    pub(crate) command: String,
+    /// The preset [default: yours]
+    #[arg(long, value_parser = parse::word::<Preset>)]
+    pub(crate) policy: Option<Preset>,
+    /// The project folder, whose rules count too [default: this one]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) project: Option<std::path::PathBuf>,
 }
 
 /// `fork`

@@ -7,6 +7,7 @@ mod daemon;
 mod health;
 mod input;
 mod lineage;
+mod policy;
 mod reviews;
 mod run;
 mod runs;
@@ -74,6 +75,7 @@ async fn call(context: &Context, command: Command) -> Result<u8, Failure> {
         Command::Cancel(args) => steer::cancel(context, args).await,
         Command::Fork(args) => lineage::fork(context, args).await,
         Command::Rollback(args) => lineage::rollback(context, args).await,
+        Command::Policy(command) => policy::policy(context, command).await,
         Command::Message(args) => steer::message(context, args).await,
         Command::Diff(args) => steer::diff(context, args).await,
         Command::Apply(args) => apply::apply(context, args).await,

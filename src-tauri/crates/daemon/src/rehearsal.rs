@@ -112,5 +112,5 @@ fn sample(folder: &std::path::Path) -> Result<SampleProject, ApiError> {
                 format!("remove some in {}", folder.display()),
             )
         })?;
-    SampleProject::calc(free).map_err(ApiError::internal)
+    rehearsal::project(free).map_err(ApiError::internal)
 }

@@ -95,6 +95,7 @@ impl Worker {
         batch: &mut Batch,
     ) -> Result<(), Halt> {
         let mut repeats = self.repeats(run).await?;
+        let rules = self.core.rules(run).await;
         for (index, call) in turn.calls.iter().enumerate() {
             let args = batch.blob(call.input.clone());
             let repeated = repeats.add(match Tool::parse(&call.name, &call.input) {
@@ -104,6 +105,7 @@ impl Worker {
             let id = OpId(run.ops_recorded + 1 + u32::try_from(index).unwrap_or(u32::MAX));
             let intent = IntentOf {
                 run,
+                rules: &rules,
                 op: id,
                 step: op.step,
                 call,

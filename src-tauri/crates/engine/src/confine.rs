@@ -134,6 +134,19 @@ impl Core {
         self.probe().await.ok()
     }
 
+    /// The folders for temporary files that commands which begin now do not share with
+    /// anybody; None without a sandbox.
+    pub(crate) async fn private_temp(&self) -> Option<policy::Temp> {
+        self.sandbox().await?;
+        let confinement = &self.settings().confinement;
+        let let_in = confinement.caches.iter().chain(&confinement.writable);
+        let own = [self.parts.home.clone(), self.parts.runtime_dir.clone()];
+        Some(policy::Temp {
+            folders: ["/tmp", "/var/tmp"].map(PathBuf::from).into(),
+            shared: let_in.cloned().chain(own).collect(),
+        })
+    }
+
     /// What the model is told of where its commands run, as far as it is known.
     pub(crate) fn boundary_words(&self) -> Option<&'static str> {
         let wanted = self.settings().confinement.wanted == UseSandbox::Auto;

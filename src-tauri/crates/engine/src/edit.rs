@@ -134,7 +134,8 @@ impl Core {
             let why = "they hold a secret Longhaul knows (or the mark of one it removed)";
             return Err(EditError::Invalid(why.to_owned()));
         }
-        let (summary, decision) = judge(run, op, &text)?;
+        let rules = self.rules(run).await;
+        let (summary, decision) = judge(run, &rules, op, &text)?;
         not_denied(decision)?;
         let edit = Edit {
             of: op.digest.clone(),
@@ -156,11 +157,15 @@ fn not_denied(decision: Decision) -> Result<(), EditError> {
 }
 
 /// The call with its new arguments in one line, and what the policy says of it.
-fn judge(run: &Run, op: &Op, input: &str) -> Result<(String, Decision), EditError> {
+fn judge(
+    run: &Run,
+    rules: &crate::policy::Rules,
+    op: &Op,
+    input: &str,
+) -> Result<(String, Decision), EditError> {
     if run.task.kind.is_native() {
         let tool = Tool::parse(&op.name, input).map_err(|e| EditError::Invalid(e.to_string()))?;
-        let verify = run.task.verify.as_deref();
-        let decision = crate::policy::decide(run.task.policy, &tool, verify);
+        let decision = rules.decide(&tool);
         return Ok((tool.summary(), decision));
     }
     let value: Value = serde_json::from_str(input).unwrap_or_default();
@@ -171,8 +176,7 @@ fn judge(run: &Run, op: &Op, input: &str) -> Result<(String, Decision), EditErro
         summary: agents::claude_code::summary(&op.name, &value),
         class: op.class,
     };
-    let workspace = run.workspace.as_ref().map(|w| w.path.as_str());
-    let decision = crate::policy::decide_agent_call(&run.task, &call, workspace);
+    let decision = rules.decide_agent_call(&call);
     Ok((call.summary, decision))
 }
 

@@ -138,14 +138,20 @@ impl<'a> RunHost<'a> {
 
     async fn ask(&self, call: &ObservedCall) -> Result<Permit, Halt> {
         let run = self.worker.journal.load().await?;
-        let decision = crate::policy::decide_agent_call(
-            &run.task,
-            call,
-            run.workspace.as_ref().map(|w| w.path.as_str()),
-        );
+        let decision = self.worker.core.rules(&run).await.decide_agent_call(call);
         let Some(op) = self.op_for(call, Some(&decision)).await? else {
             return Ok(Permit::Deny("this call is over already".to_owned()));
         };
+        if decision.verdict == Verdict::Deny && op.state == OpState::Intended {
+            let mut batch = Batch::default();
+            let refused = crate::intent::refused(&op, &decision, &mut batch);
+            batch.push(refused);
+            self.worker.journal.append(batch).await?;
+            return Ok(Permit::Deny(format!(
+                "refused by policy: {}",
+                decision.rule
+            )));
+        }
         loop {
             let mut changes = self.worker.control.changes();
             let run = self.worker.journal.load().await?;

@@ -8,6 +8,7 @@ use domain::{
 };
 
 use crate::journal::Batch;
+use crate::policy::Rules;
 use crate::{asks, policy};
 
 /// What is recorded of a tool call the model asks for.
@@ -19,6 +20,7 @@ pub(crate) struct Intent {
 /// Everything an intent says besides the call itself.
 pub(crate) struct IntentOf<'a> {
     pub(crate) run: &'a Run,
+    pub(crate) rules: &'a Rules,
     pub(crate) op: OpId,
     pub(crate) step: u32,
     pub(crate) call: &'a agents::ToolCall,
@@ -34,11 +36,7 @@ impl IntentOf<'_> {
     pub(crate) fn build(self, batch: &mut Batch) -> Intent {
         let parsed = Tool::parse(&self.call.name, &self.call.input);
         let (class, summary, decision) = match &parsed {
-            Ok(tool) => (
-                tool.class(),
-                tool.summary(),
-                policy::decide(self.run.task.policy, tool, self.run.task.verify.as_deref()),
-            ),
+            Ok(tool) => (tool.class(), tool.summary(), self.rules.decide(tool)),
             Err(_) => (OpClass::Pure, self.call.name.clone(), policy::malformed()),
         };
         let digest = domain::Digest::of(&self.call.name, self.call.input.as_bytes());
@@ -81,6 +79,9 @@ impl IntentOf<'_> {
                     result: Some(result),
                     charge: None,
                 }]
+            }
+            Ok(_) if decision.verdict == domain::Verdict::Deny => {
+                vec![refused(&op, &decision, batch)]
             }
             Ok(tool) => self
                 .review(&op, &tool, &decision)
@@ -134,6 +135,25 @@ impl IntentOf<'_> {
             kind,
             self.now,
         ))
+    }
+}
+
+/// A call the rules never allow is over before it begins; the model is told why.
+pub(crate) fn refused(op: &Op, decision: &domain::Decision, batch: &mut Batch) -> Event {
+    let words = format!(
+        "Refused by policy: {}. It was not run, and asking again does not change that.",
+        decision.rule
+    );
+    let result = batch.blob(words);
+    Event::OpFailed {
+        op: op.id,
+        error: OpError {
+            kind: OpErrorKind::Denied,
+            message: decision.rule.clone(),
+            retry_at: None,
+        },
+        result: Some(result),
+        charge: None,
     }
 }
 

@@ -57,6 +57,7 @@ mod watch;
 mod weakened;
 mod worker;
 
+pub use ::policy::{Decided, Part};
 pub use applying::{Apply, ApplyReport, ConflictPath};
 pub use backends::{BackendConfig, BackendError};
 pub use commands::CommandError;

@@ -1,71 +1,177 @@
-//! Which operations run, which a person decides, which are refused: the first,
-//! fixed form of the policy. The layered rules come later.
+//! Which operations run, which a person decides, which are refused: the rules in force for
+//! a run (crate `policy`), asked about its calls.
 
-use std::path::{Component, Path};
+use std::path::{Path, PathBuf};
 
-use agents::tools::{Tool, read_only_command};
-use domain::{Decision, OpClass, Preset, Task, Verdict};
+use agents::tools::Tool;
+use domain::{Decision, OpClass, Preset, Run, Verdict};
+use policy::{Around, Call, Layer, Policy, Source, Temp, Trust};
 
-/// Files whose change reaches beyond the task: secrets, CI, and our own rules.
-const SENSITIVE: &[&str] = &[
-    ".env",
-    ".github/",
-    ".gitlab-ci",
-    ".circleci/",
-    ".longhaul/",
-    ".ssh/",
-    ".npmrc",
-    ".pypirc",
-];
+use crate::core::{Core, Engine};
 
-/// What the preset says of a tool call. `verify` is the task's verify command,
-/// which the user has allowed by naming it.
-pub(crate) fn decide(preset: Preset, tool: &Tool, verify: Option<&str>) -> Decision {
-    match tool {
-        Tool::Shell { command, .. } => command_decision(preset, command, verify),
-        Tool::Write { path, .. } | Tool::Edit { path, .. } => change_decision(preset, path),
-        _ => allow("it changes nothing"),
-    }
+/// The user's own rules, in the home folder.
+const USERS: &str = "policy.toml";
+
+/// A project's, in its folder.
+const PROJECTS: &str = ".longhaul/policy.toml";
+
+/// The rules in force for a run.
+pub(crate) struct Rules {
+    policy: Policy,
+    preset: Preset,
+    /// The task's verify command, which the user has allowed by naming it.
+    verify: Option<String>,
+    /// The folder the run works in.
+    workspace: Option<PathBuf>,
+    /// What its sandbox keeps from all others, where there is one.
+    temp: Option<Temp>,
 }
 
-/// The verdict on a shell command.
-pub(crate) fn command_decision(preset: Preset, command: &str, verify: Option<&str>) -> Decision {
-    if preset == Preset::HandsOff {
-        return allow("hands-off: no tool approvals");
-    }
-    if preset == Preset::Careful {
-        return review("careful: every command is reviewed");
-    }
-    if verify.is_some_and(|verify| verify.trim() == command.trim()) {
-        return allow("it is the task's verify command");
-    }
-    match read_only_command(command) {
-        Some(rule) => allow(rule),
-        None => review("balanced: commands outside the read-only list are reviewed"),
-    }
-}
-
-/// The verdict on writing a file.
-pub(crate) fn change_decision(preset: Preset, path: &str) -> Decision {
-    match preset {
-        Preset::HandsOff => allow("hands-off: no tool approvals"),
-        Preset::Careful => review("careful: every change is reviewed"),
-        Preset::Balanced if is_sensitive(path) => {
-            review("balanced: secrets and CI files are sensitive")
+impl Core {
+    /// The rules in force for `run` now: its preset, the user's, the project's. The
+    /// project's are read from the user's folder, not from the workspace, where the run
+    /// could change them.
+    pub(crate) async fn rules(&self, run: &Run) -> Rules {
+        let workspace = run.workspace.as_ref().map(|w| PathBuf::from(&w.path));
+        Rules {
+            policy: self
+                .policy_for(run.task.policy, Path::new(&run.task.project))
+                .await,
+            preset: run.task.policy,
+            verify: run.task.verify.clone(),
+            workspace,
+            temp: self.private_temp().await,
         }
-        Preset::Balanced => allow("balanced: changes inside the workspace"),
+    }
+
+    /// A preset's rules with the user's and the project's on top.
+    pub(crate) async fn policy_for(&self, preset: Preset, project: &Path) -> Policy {
+        let trust = match self.settings().project(project).trust_policy {
+            true => Trust::Trusted,
+            false => Trust::OnlyTightens,
+        };
+        let files = [
+            (Source::User, self.parts.home.join(USERS), Trust::Trusted),
+            (Source::Project, project.join(PROJECTS), trust),
+        ];
+        let mut policy = Policy::of(preset);
+        for (source, file, trust) in files {
+            match tokio::fs::read_to_string(&file).await {
+                Ok(text) => policy = policy.with(layer(source, &file, &text, trust)),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => {
+                    policy = policy.with(Layer::broken(
+                        source,
+                        &format!("{}: {error}", file.display()),
+                    ))
+                }
+            }
+        }
+        policy
     }
 }
 
-/// Whether a path (as the agent wrote it) names something sensitive.
-pub(crate) fn is_sensitive(path: &str) -> bool {
-    let path = path.trim_start_matches("./").to_ascii_lowercase();
-    SENSITIVE
-        .iter()
-        .any(|part| path.starts_with(part) || path.contains(&format!("/{part}")))
-        || [".pem", ".key", ".p12"]
-            .iter()
-            .any(|end| path.ends_with(end))
+impl Engine {
+    /// What the rules in force for `project` say of a command under a preset (the user's
+    /// default if none is named), and which rule says it.
+    pub async fn explain(
+        &self,
+        command: &str,
+        project: &Path,
+        preset: Option<Preset>,
+    ) -> policy::Decided {
+        let preset = preset.unwrap_or(self.core.settings().policy);
+        let policy = self.core.policy_for(preset, project).await;
+        let temp = self.core.private_temp().await;
+        let around = Around {
+            workspace: Some(project),
+            temp: temp.as_ref(),
+        };
+        policy.decide(Call::Shell(command), around)
+    }
+}
+
+/// Rules that cannot be read ask about everything: what they would have refused is not known.
+fn layer(source: Source, file: &Path, text: &str, trust: Trust) -> Layer {
+    Layer::parse(source, text, trust).unwrap_or_else(|error| {
+        tracing::error!(file = %file.display(), %error, "rules cannot be read; everything is reviewed");
+        Layer::broken(source, &format!("{}: {error}", file.display()))
+    })
+}
+
+impl Rules {
+    /// What they say of a call of a native model.
+    pub(crate) fn decide(&self, tool: &Tool) -> Decision {
+        let lines = |text: &str| u32::try_from(text.lines().count()).unwrap_or(u32::MAX);
+        match tool {
+            Tool::Shell { command, .. } => self.command(command),
+            Tool::Write { path, content } => self.ask(Call::Change {
+                tool: policy::Tool::Write,
+                path,
+                lines: lines(content),
+            }),
+            Tool::Edit {
+                path,
+                old_text,
+                new_text,
+                ..
+            } => self.ask(Call::Change {
+                tool: policy::Tool::Edit,
+                path,
+                lines: lines(old_text).saturating_add(lines(new_text)),
+            }),
+            _ => allow("it changes nothing"),
+        }
+    }
+
+    /// What they say of a call an agent asks permission for.
+    pub(crate) fn decide_agent_call(&self, call: &agents::ObservedCall) -> Decision {
+        let input: serde_json::Value = serde_json::from_str(&call.input).unwrap_or_default();
+        let text = |key: &str| input.get(key).and_then(serde_json::Value::as_str);
+        match (
+            call.class,
+            text("command"),
+            text("file_path").or_else(|| text("path")),
+        ) {
+            (OpClass::Pure, _, _) => allow("it changes nothing"),
+            (_, Some(command), _) => self.command(command),
+            (_, None, Some(path)) => self.ask(Call::Change {
+                tool: policy::Tool::Edit,
+                path,
+                lines: 0,
+            }),
+            _ => self.ask(Call::Other {
+                name: &call.name,
+                read_only: false,
+            }),
+        }
+    }
+
+    fn command(&self, command: &str) -> Decision {
+        let decided = self.ask(Call::Shell(command));
+        let named = self
+            .verify
+            .as_deref()
+            .is_some_and(|verify| verify.trim() == command.trim());
+        match (decided.verdict, self.preset) {
+            (Verdict::Review, Preset::Balanced) if named => {
+                allow("it is the task's verify command")
+            }
+            _ => decided,
+        }
+    }
+
+    fn ask(&self, call: Call<'_>) -> Decision {
+        let around = Around {
+            workspace: self.workspace.as_deref(),
+            temp: self.temp.as_ref(),
+        };
+        let decided = self.policy.decide(call, around);
+        Decision {
+            verdict: decided.verdict,
+            rule: decided.why,
+        }
+    }
 }
 
 /// A call that cannot be understood is never run; the model is told why.
@@ -95,108 +201,9 @@ pub(crate) fn agents_own_rules() -> Decision {
     allow("the agent's own rules: it did not ask")
 }
 
-/// Whether an agent's path leads out of the folder it is to work in. Words only: what
-/// a link in the folder leads to is not looked at here.
-fn leads_out(path: &str, workspace: Option<&str>) -> bool {
-    let path = Path::new(path);
-    let climbs = path.components().any(|part| part == Component::ParentDir);
-    climbs || (path.is_absolute() && !workspace.is_some_and(|folder| path.starts_with(folder)))
-}
-
-/// What the preset says of a call an agent asks permission for. `workspace` is the
-/// folder it is to work in.
-pub(crate) fn decide_agent_call(
-    task: &Task,
-    call: &agents::ObservedCall,
-    workspace: Option<&str>,
-) -> Decision {
-    let (preset, verify) = (task.policy, task.verify.as_deref());
-    let input: serde_json::Value = serde_json::from_str(&call.input).unwrap_or_default();
-    let text = |key: &str| input.get(key).and_then(serde_json::Value::as_str);
-    match (
-        call.class,
-        text("command"),
-        text("file_path").or_else(|| text("path")),
-    ) {
-        (OpClass::Pure, _, _) => allow("it changes nothing"),
-        (_, Some(command), _) => command_decision(preset, command, verify),
-        (_, None, Some(path)) if preset == Preset::Balanced && leads_out(path, workspace) => {
-            review("balanced: changes outside the workspace are reviewed")
-        }
-        (_, None, Some(path)) => change_decision(preset, path),
-        _ if preset == Preset::HandsOff => allow("hands-off: no tool approvals"),
-        _ => review("a tool whose effect is not known is reviewed"),
-    }
-}
-
 fn allow(rule: &str) -> Decision {
     Decision {
         verdict: Verdict::Allow,
         rule: rule.to_owned(),
-    }
-}
-
-fn review(rule: &str) -> Decision {
-    Decision {
-        verdict: Verdict::Review,
-        rule: rule.to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn balanced_lets_reading_and_the_verify_command_through_and_nothing_else() {
-        let verdict =
-            |command| command_decision(Preset::Balanced, command, Some("make test")).verdict;
-        assert_eq!(verdict("ls -la"), Verdict::Allow);
-        assert_eq!(verdict("make test"), Verdict::Allow);
-        assert_eq!(verdict("make test && rm -rf x"), Verdict::Review);
-        assert_eq!(verdict("curl http://example.invalid"), Verdict::Review);
-    }
-
-    #[test]
-    fn careful_asks_about_everything_that_acts_and_hands_off_about_nothing() {
-        assert_eq!(
-            command_decision(Preset::Careful, "ls", None).verdict,
-            Verdict::Review
-        );
-        assert_eq!(
-            change_decision(Preset::Careful, "a.txt").verdict,
-            Verdict::Review
-        );
-        assert_eq!(
-            command_decision(Preset::HandsOff, "rm -rf build", None).verdict,
-            Verdict::Allow
-        );
-    }
-
-    #[test]
-    fn an_agents_change_outside_its_folder_is_seen() {
-        for (path, out) in [
-            ("notes.txt", false),
-            ("/w/run/notes.txt", false),
-            ("/w/run/../other", true),
-            ("../other", true),
-            ("/w/runs/other", true),
-            ("/etc/passwd", true),
-        ] {
-            assert_eq!(leads_out(path, Some("/w/run")), out, "{path}");
-        }
-    }
-
-    #[test]
-    fn sensitive_files_are_seen_wherever_they_lie() {
-        for path in [
-            ".env",
-            "app/.env.local",
-            "./.github/workflows/ci.yml",
-            "certs/server.PEM",
-        ] {
-            assert!(is_sensitive(path), "{path}");
-        }
-        assert!(!is_sensitive("src/environment.rs"));
     }
 }

@@ -89,6 +89,7 @@ macro_rules! endpoints {
             cost_series: CostSeriesRequest => CostSeries, provides [Cost], invalidates [];
             settings: SettingsRequest => SettingList, provides [Settings], invalidates [];
             setting: SettingChange => Setting, provides [], invalidates [Settings, Daemon, Limits];
+            policy_test: PolicyTestRequest => PolicyTest, provides [Settings], invalidates [];
             health: HealthRequest => Health, provides [Health, Daemon, Runs], invalidates [];
             log_lines: LogLinesRequest => LogLines, provides [], invalidates [];
             agents_found: AgentsFoundRequest => AgentsFound, provides [Backends], invalidates [];

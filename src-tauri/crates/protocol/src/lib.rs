@@ -18,6 +18,7 @@ mod health;
 mod lineage;
 mod moment;
 mod notices;
+mod policy;
 mod projects;
 mod reviews;
 mod runs;
@@ -59,6 +60,7 @@ pub use notices::{
     MAX_NOTICES_WAIT_MS, Notice, NoticeActRequest, NoticeActed, NoticeAction, NoticeKind, Notices,
     NoticesRequest,
 };
+pub use policy::{PolicyPart, PolicyTest, PolicyTestRequest};
 pub use projects::{
     Folder, Folders, FoldersRequest, ProjectFacts, ProjectList, ProjectRequest, ProjectUse,
     ProjectsRequest,

@@ -1,9 +1,12 @@
 //! What the simulated model says. It is asked over real HTTP and its calls are carried
 //! out by the real tools; only its words and its token counts are made up.
 
-use crate::ModelServer;
-use crate::model_server::{Script, Turn, Usage};
+use std::path::PathBuf;
+
 use serde_json::{Value, json};
+
+use crate::model_server::{Script, Turn, Usage};
+use crate::{ModelServer, SampleProject};
 
 /// How slowly it speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +30,16 @@ pub const NOTES: &str = "RELEASE_NOTES.md";
 /// The line that each run of the flagged command adds to it.
 pub const NOTE: &str = "- add adds again";
 
+/// The sample project's own rules: what it tells people is looked at first.
+const RULES: &str = r#"# What is asked about here besides what the user's preset asks about.
+
+[[rule]]
+id = "release-notes"
+name = "release notes are read by a person first"
+outcome = "review"
+paths = ["RELEASE_NOTES.md"]
+"#;
+
 /// Whose list prices the made-up token counts are multiplied with.
 pub const MODEL: &str = "claude-sonnet-5-5";
 
@@ -38,6 +51,17 @@ pub fn flagged(pace: Pace) -> String {
         Pace::Fast => 4,
     };
     format!("sleep {seconds} && echo '{NOTE}' >> {NOTES}")
+}
+
+/// The project it works on, in a folder that is the caller's.
+///
+/// # Errors
+/// If the folder cannot be made or git is missing.
+pub fn project(folder: PathBuf) -> anyhow::Result<SampleProject> {
+    let project = SampleProject::calc(folder)?;
+    project.write(".longhaul/policy.toml", RULES)?;
+    project.commit("Say what is to be reviewed")?;
+    Ok(project)
 }
 
 /// A server that plays the script to whoever asks.

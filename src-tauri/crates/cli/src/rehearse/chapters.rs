@@ -95,7 +95,7 @@ async fn sample(stage: &mut Stage) -> Result<SampleProject, Failure> {
     stage
         .chapter("A project with a failing test", words)
         .await?;
-    let project = SampleProject::calc(stage.home.place("calc")).map_err(told)?;
+    let project = model::project(stage.home.place("calc")).map_err(told)?;
     let script = project.path().join("test.sh").display().to_string();
     stage.program(&["sh", &script], 1).await?;
     Ok(project)
@@ -103,8 +103,9 @@ async fn sample(stage: &mut Stage) -> Result<SampleProject, Failure> {
 
 async fn work(stage: &mut Stage, project: &SampleProject) -> Result<RunId, Failure> {
     let words = "A task for the agent. It works in a clone of the project, never in your files. \
-                 Reading, editing there and the test command are allowed by the policy; each is \
-                 written down before it happens and after.";
+                 Reading, editing there and running its test are allowed by the policy; the \
+                 project's own rules ask about its release notes. Each call is written down \
+                 before it happens and after.";
     stage.chapter("The agent goes to work", words).await?;
     let folder = project.path().display().to_string();
     // Exit code 3: at rest with an open review.

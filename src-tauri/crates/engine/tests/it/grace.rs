@@ -36,11 +36,11 @@ fn at_once(choice: &str, clock: &HandClock) -> Answer {
     }
 }
 
-/// A run that waits for the approval of one command, which makes `made.txt`.
+/// A run that waits for the approval of one command, which makes `made.key`.
 async fn asked(clock: &HandClock) -> (Bench, RunId, Review) {
     let bench = Bench::on(quick(), Arc::new(clock.clone())).await;
     let script = Script::new()
-        .turn(Turn::text("May I?").tool("shell", json!({"command": "echo made >> made.txt"})))
+        .turn(Turn::text("May I?").tool("shell", json!({"command": "echo made >> made.key"})))
         .turn(Turn::text("Done."));
     bench.server.default_script("ask", script);
     let project = bench.project();
@@ -78,7 +78,7 @@ async fn was_made(bench: &Bench, run: RunId) -> bool {
         .await
         .unwrap()
         .text
-        .contains("made.txt")
+        .contains("made.key")
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -60,7 +60,7 @@ async fn a_flagged_command_waits_for_its_decision_and_a_cut_call_is_asked_again(
     let script = Script::new()
         .turn(
             Turn::text("I would like to run this.")
-                .tool("shell", json!({"command": "echo hello > made.txt"}))
+                .tool("shell", json!({"command": "echo hello > made.key"}))
                 .tool("list", json!({"path": "."}))
                 .usage(Usage::of(100, 10))
                 .fault(Fault::CutMid { after_events: 3 }, 1),
@@ -123,6 +123,6 @@ async fn a_flagged_command_waits_for_its_decision_and_a_cut_call_is_asked_again(
             .await
             .unwrap()
             .text
-            .contains("made.txt")
+            .contains("made.key")
     );
 }

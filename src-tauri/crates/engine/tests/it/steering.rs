@@ -52,7 +52,7 @@ async fn a_refused_run_that_is_resumed_asks_again() {
 async fn a_run_resumed_twice_hears_its_decision() {
     let bench = Bench::new().await;
     let script = Script::new()
-        .turn(Turn::text("May I?").tool("shell", json!({"command": "echo made > made.txt"})))
+        .turn(Turn::text("May I?").tool("shell", json!({"command": "echo made > made.key"})))
         .turn(Turn::text("Done."));
     bench.server.default_script("ask", script);
     let project = bench.project();
