@@ -17,3 +17,6 @@ CREATE TABLE outbox (
 CREATE INDEX outbox_by_due ON outbox (due_at) WHERE state = 'waiting';
 -- What became of reviews since somebody last looked.
 CREATE INDEX review_by_end ON review (ended_at) WHERE ended_at IS NOT NULL;
+-- What somebody who has not looked for a while wants to know (src/figures.rs asks in these words):
+-- decided, interrupted, completed, failed, cancelled, applied, reopened, rolled back.
+CREATE INDEX event_of_note ON event (gseq) WHERE kind IN (17, 30, 33, 34, 35, 36, 38, 'rolled_back');

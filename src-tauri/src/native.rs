@@ -87,10 +87,13 @@ pub(crate) async fn open_workspace(
     link: State<'_, Arc<DaemonLink>>,
     run: String,
 ) -> Result<(), ApiError> {
-    let view = link.client().show(ShowRequest {
-        run,
-        ops: OpsWanted::None,
-    }).await;
+    let view = link
+        .client()
+        .show(ShowRequest {
+            run,
+            ops: OpsWanted::None,
+        })
+        .await;
     let view = view.map_err(|error| error.to_api())?;
     let folder = view.workspace.path.filter(|path| Path::new(path).is_dir());
     let Some(folder) = folder else {

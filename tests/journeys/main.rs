@@ -28,6 +28,8 @@ mod real_claude;
 mod rehearsal;
 mod reviews;
 mod reviews_kinds;
+mod reviews_looking;
+mod reviews_terminal;
 mod reviews_undo;
 mod support;
 mod trust;

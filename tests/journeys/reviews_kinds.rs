@@ -47,7 +47,8 @@ async fn a_run_that_went_silent_asks_and_goes_on_over_a_kill() -> Result<()> {
     let _ = world.cli(&["answer", &id, "resume"]).await?;
     world.daemon.wait_exit(SOON).await?;
     world.daemon.launch().await?;
-    let shown = world.completed(&run).await?;
+    // It is interrupted until the answer is acted on.
+    let shown = world.wait(&run, &["completed", "failed"]).await?;
     assert_eq!(shown["result"], "Done.");
     let used = world.json(&["reviews", "--status", "decided"]).await?;
     assert_eq!(used["reviews"][0]["state"], "used");

@@ -3,6 +3,7 @@ import type { Transport } from "../ipc/client";
 import { fakeTransport } from "../ipc/transport/fake";
 import {
   aBackend,
+  aCatchUp,
   aDelta,
   aFrame,
   ago,
@@ -11,6 +12,7 @@ import {
   aReview,
   aRun,
   aStatus,
+  someFigures,
 } from "../test/fixtures";
 import {
   demoAgents,
@@ -157,6 +159,8 @@ export function demoTransport(): Transport {
       reviews = reviews.filter((r) => r.id !== review);
       return { review, run, choice, effective_at: ahead((grace_ms ?? 0) / 1000) };
     },
+    catch_up: aCatchUp(),
+    review_figures: someFigures(),
     backend_list: {
       backends: isNew
         ? []

@@ -405,6 +405,98 @@ export type CancelRequest = {
 	run: string,
 };
 
+/**  What happened. */
+export type CatchUp = {
+	/**  Since then. */
+	since: Moment,
+	/**  Whether that is when the user last looked; otherwise nobody ever has. */
+	looked_before: boolean,
+	/**  As of this place in the journal: `caught_up` takes it. */
+	cursor: string,
+	/**  Runs that ended or stopped, newest first. */
+	runs: CaughtRun[],
+	/**  Results that were applied, newest first. */
+	applied: CaughtApply[],
+	/**  Decisions, newest first. */
+	decisions: CaughtDecision[],
+	/**  Tool calls that rules let run. */
+	allowed: number,
+	/**  Tool calls that rules refused. */
+	refused: number,
+	/**  Reviews that wait for somebody now. */
+	open_reviews: number,
+	/**  Runs that go on now. */
+	live: number,
+	/**  What was spent, as far as that is known. */
+	cost_usd: NanoUsd,
+	/**  Whether more happened than is listed. */
+	more: boolean,
+};
+
+/**  Asks what happened since the user last looked. */
+export type CatchUpRequest = {
+	/**  Since this moment, instead of since the last look. */
+	since?: Moment | null,
+};
+
+/**  A result that was put into a project. */
+export type CaughtApply = {
+	/**  The run. */
+	run: RunId,
+	/**  Its title. */
+	title: string,
+	/**  The branch, or the folder. */
+	target: string,
+	/**  When. */
+	at: Moment,
+};
+
+/**  A decision that was made. */
+export type CaughtDecision = {
+	/**  The review. */
+	review: ReviewId,
+	/**  Whose. */
+	run: RunId,
+	/**  What was asked. */
+	title: string,
+	/**  What was decided. */
+	choice: string,
+	/**  Through what. */
+	by: string,
+	/**  When. */
+	at: Moment,
+};
+
+/**  A run that came to an end, or was interrupted and is so still. */
+export type CaughtRun = {
+	/**  The run. */
+	run: RunId,
+	/**  Its title. */
+	title: string,
+	/**  Absolute path of its project. */
+	project: string,
+	/**  How it is now. */
+	state: RunState,
+	/**  Why it failed or stopped, in words. */
+	why: string | null,
+	/**  When that was. */
+	at: Moment,
+	/**  What it has cost in all, as far as that is known. */
+	cost_usd: NanoUsd,
+};
+
+/**  It is remembered, over restarts and for every window. */
+export type CaughtUp = {
+	/**  When the user looked. */
+	at: Moment,
+};
+
+/**  The user has looked: from here on only what comes later is told. */
+export type CaughtUpRequest = {
+	/**  The cursor of what was looked at. */
+	cursor: string,
+};
+
 /**  One row of the ledger: what one call consumed and what that costs. */
 export type Charge = {
 	/**  The model that answered, as the response names it. */
@@ -1218,6 +1310,14 @@ command: string } |
 /**  Its name. */
 var: string };
 
+/**  How often a kind was asked. */
+export type KindCount = {
+	/**  The kind. */
+	kind: string,
+	/**  How often. */
+	count: number,
+};
+
 /**  Asks for the limiter's gates. */
 export type LimitsRequest = Record<string, never>;
 
@@ -1909,6 +2009,40 @@ export type ReviewDetail = {
 	op: OpDetail | null,
 };
 
+/**  Figures about reviews of some time. */
+export type ReviewFigures = {
+	/**  Since then. */
+	since: Moment,
+	/**  Reviews that were asked for. */
+	asked: number,
+	/**  By kind, most often first. */
+	kinds: KindCount[],
+	/**  Tool calls there were. */
+	calls: number,
+	/**  Tool calls a person was asked about. */
+	calls_asked: number,
+	/**  Those in a thousand calls; absent where there were none. */
+	asked_per_mille: number | null,
+	/**  Reviews that were decided. */
+	decided: number,
+	/**  Half of the decisions took no longer than this, in milliseconds. */
+	median_ms: number | null,
+	/**  Decisions taken back before they took effect. */
+	undone: number,
+	/**  Approvals whose effect was taken back by a rollback. */
+	rolled_back: number,
+	/**  Both, in a thousand decisions; absent where there were none. */
+	reverted_per_mille: number | null,
+	/**  Rules that spoke, those that did most often first. */
+	rules: RuleFigure[],
+};
+
+/**  Asks for figures about reviews. */
+export type ReviewFiguresRequest = {
+	/**  Since this moment; the last 30 days when absent. */
+	since?: Moment | null,
+};
+
 /**  Something a person must decide (UUIDv7). */
 export type ReviewId = string;
 
@@ -2008,6 +2142,11 @@ export type ReviewView = {
 	detail: string,
 	/**  Possible answers. Empty for a free-text question. */
 	choices: ChoiceView[],
+	/**
+	 *  The same for all that ask for the very same call: an answer to one may be meant for
+	 *  all of them. Absent where nothing else can ask the same.
+	 */
+	same?: string | null,
 	/**  When it was asked. */
 	requested_at: Moment,
 	/**  Hidden from the queue until then. */
@@ -2093,6 +2232,16 @@ export type RolledBack = {
 	undo: string,
 	/**  What it meant. */
 	consequences: ConsequencesView,
+};
+
+/**  How often a rule spoke. */
+export type RuleFigure = {
+	/**  The rule. */
+	rule: string,
+	/**  What it says: allow, review or deny. */
+	verdict: string,
+	/**  About how many calls. */
+	calls: number,
 };
 
 /**  A run after it was steered. */
@@ -2928,6 +3077,9 @@ export interface Endpoints {
   backend_change: { request: BackendChange; response: BackendView };
   service: { request: ServiceRequest; response: ServiceState };
   rehearsal: { request: RehearsalRequest; response: RehearsalStarted };
+  catch_up: { request: CatchUpRequest; response: CatchUp };
+  caught_up: { request: CaughtUpRequest; response: CaughtUp };
+  review_figures: { request: ReviewFiguresRequest; response: ReviewFigures };
   webhook: { request: WebhookRequest; response: WebhookView };
   webhook_set: { request: WebhookSet; response: WebhookView };
   webhook_remove: { request: WebhookRemove; response: WebhookView };
@@ -2988,6 +3140,9 @@ export const tags: { readonly [name in keyof Endpoints]: { readonly provides: re
   backend_change: { provides: [], invalidates: ["backends"] },
   service: { provides: [], invalidates: ["health"] },
   rehearsal: { provides: [], invalidates: ["runs","backends","projects"] },
+  catch_up: { provides: ["reviews"], invalidates: [] },
+  caught_up: { provides: [], invalidates: ["reviews"] },
+  review_figures: { provides: ["reviews"], invalidates: [] },
   webhook: { provides: ["daemon"], invalidates: [] },
   webhook_set: { provides: [], invalidates: ["daemon"] },
   webhook_remove: { provides: [], invalidates: ["daemon"] },

@@ -1,11 +1,13 @@
 import type {
   BackendView,
+  CatchUp,
   DaemonStatus,
   Event,
   EventFrame,
   LogEntry,
   OpView,
   ReviewDetail,
+  ReviewFigures,
   ReviewView,
   RunSummary,
   RunView,
@@ -255,3 +257,36 @@ export function aDesktop(over: Partial<Native> = {}): Native {
     ...over,
   };
 }
+
+/** Figures of a month in which people had their say. */
+export const someFigures = (): ReviewFigures => ({
+  since: ago(30 * 86_400),
+  asked: 12,
+  kinds: [{ kind: "tool_call", count: 12 }],
+  calls: 80,
+  calls_asked: 12,
+  asked_per_mille: 150,
+  decided: 10,
+  median_ms: 42_000,
+  undone: 1,
+  rolled_back: 1,
+  reverted_per_mille: 181,
+  rules: [{ rule: "network writes are reviewed", verdict: "review", calls: 12 }],
+});
+
+/** What somebody is told who was away for an hour. */
+export const aCatchUp = (over: Partial<CatchUp> = {}): CatchUp => ({
+  since: ago(3600),
+  looked_before: true,
+  cursor: "s.7",
+  runs: [],
+  applied: [],
+  decisions: [],
+  allowed: 40,
+  refused: 2,
+  open_reviews: 1,
+  live: 3,
+  cost_usd: "1.25",
+  more: false,
+  ...over,
+});

@@ -58,7 +58,9 @@ pub(crate) enum Command {
     Apply(ApplyArgs),
     /// Delete a run's files
     Discard(OneRun),
-    /// List what needs your decision
+    /// Say what happened since you last looked
+    CatchUp(CatchUpArgs),
+    /// List what needs your decision; -i decides it, one key each
     Reviews(ReviewsArgs),
     /// Approve a review
     Approve(ApproveArgs),
@@ -320,9 +322,31 @@ pub(crate) enum Which {
     All,
 }
 
+/// `catch-up`
+#[derive(Debug, Args)]
+pub(crate) struct CatchUpArgs {
+    /// Of this time, such as 12h or 7d, instead of since you last looked
+    #[arg(long, value_name = "TIME", value_parser = parse::seconds, allow_hyphen_values = true)]
+    pub(crate) since: Option<u64>,
+    /// Say the same next time again
+    #[arg(long)]
+    pub(crate) keep: bool,
+}
+
 /// `reviews`
 #[derive(Debug, Args)]
 pub(crate) struct ReviewsArgs {
+    /// Decide one after the other with one key each, on a terminal. A decision takes effect after
+    /// 5 s, until when u undoes it; what is pressed within half a second of a review's appearing
+    /// decides nothing
+    #[arg(long, short, conflicts_with_all = ["status", "limit", "stats"])]
+    pub(crate) interactive: bool,
+    /// How often you are asked, how long you take, what is reverted, which rules speak
+    #[arg(long, conflicts_with_all = ["status", "limit", "run"])]
+    pub(crate) stats: bool,
+    /// With --stats: of this time, such as 7d [default: 30d]
+    #[arg(long, value_name = "TIME", value_parser = parse::seconds, requires = "stats")]
+    pub(crate) since: Option<u64>,
     /// Which
     #[arg(long, value_enum, default_value_t = Which::Open)]
     pub(crate) status: Which,
@@ -345,6 +369,9 @@ pub(crate) struct ApproveArgs {
     /// Let the call run with these arguments instead, a JSON object; the agent is told
     #[arg(long, value_name = "JSON")]
     pub(crate) arguments: Option<String>,
+    /// Also for every other open review that asks for the very same call
+    #[arg(long, conflicts_with = "arguments")]
+    pub(crate) group: bool,
 }
 
 /// `reject`
@@ -355,6 +382,9 @@ pub(crate) struct RejectArgs {
     /// A remark for the agent
     #[arg(long, value_name = "TEXT")]
     pub(crate) note: Option<String>,
+    /// Also for every other open review that asks for the very same call
+    #[arg(long)]
+    pub(crate) group: bool,
 }
 
 /// `undo`

@@ -6,7 +6,9 @@ mod cost;
 mod daemon;
 mod health;
 mod input;
+mod interactive;
 mod lineage;
+mod looking;
 mod policy;
 mod reviews;
 mod run;
@@ -80,6 +82,9 @@ async fn call(context: &Context, command: Command) -> Result<u8, Failure> {
         Command::Diff(args) => steer::diff(context, args).await,
         Command::Apply(args) => apply::apply(context, args).await,
         Command::Discard(args) => steer::discard(context, args).await,
+        Command::CatchUp(args) => looking::catch_up(context, args).await,
+        Command::Reviews(args) if args.interactive => interactive::sit(context, args).await,
+        Command::Reviews(args) if args.stats => looking::figures(context, args.since).await,
         Command::Reviews(args) => reviews::list(context, args).await,
         Command::Approve(args) => reviews::approve(context, args).await,
         Command::Reject(args) => reviews::reject(context, args).await,

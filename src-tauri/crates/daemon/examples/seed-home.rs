@@ -1,7 +1,7 @@
 //! Makes a home as it looks after a month of use, for tests of the UI:
 //!
 //! `cargo run -p longhaul-daemon --example seed-home -- HOME [--runs N] [--long EVENTS]
-//! [--reviews N] [--days N]`
+//! [--reviews N] [--calls N] [--days N]`: so many runs ask, each about so many calls
 //!
 //! No daemon may have the home meanwhile.
 
@@ -28,6 +28,7 @@ async fn main() {
         runs: 200,
         long: 0,
         reviews: 5,
+        calls: 0,
         days: 30,
     };
     let mut args = std::env::args().skip(1);
@@ -39,6 +40,7 @@ async fn main() {
             "--runs" => plan.runs = value,
             "--long" => plan.long = value,
             "--reviews" => plan.reviews = value,
+            "--calls" => plan.calls = value,
             "--days" => plan.days = value,
             other => panic!("there is no {other}"),
         }

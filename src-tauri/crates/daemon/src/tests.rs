@@ -9,6 +9,7 @@ mod fixture;
 mod keys;
 mod maintenance;
 mod peers;
+mod queue;
 mod rooms;
 
 use std::path::PathBuf;

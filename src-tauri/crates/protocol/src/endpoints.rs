@@ -98,6 +98,9 @@ macro_rules! endpoints {
             backend_change: BackendChange => BackendView, provides [], invalidates [Backends];
             service: ServiceRequest => ServiceState, provides [], invalidates [Health];
             rehearsal: RehearsalRequest => RehearsalStarted, provides [], invalidates [Runs, Backends, Projects];
+            catch_up: CatchUpRequest => CatchUp, provides [Reviews], invalidates [];
+            caught_up: CaughtUpRequest => CaughtUp, provides [], invalidates [Reviews];
+            review_figures: ReviewFiguresRequest => ReviewFigures, provides [Reviews], invalidates [];
             webhook: WebhookRequest => WebhookView, provides [Daemon], invalidates [];
             webhook_set: WebhookSet => WebhookView, provides [], invalidates [Daemon];
             webhook_remove: WebhookRemove => WebhookView, provides [], invalidates [Daemon];

@@ -16,6 +16,7 @@ pub mod events;
 mod figures;
 mod health;
 mod lineage;
+mod looking;
 mod moment;
 mod notices;
 mod policy;
@@ -54,6 +55,10 @@ pub use health::{
 pub use lineage::{
     ConsequencesRequest, ConsequencesView, EffectView, FileChange, ForkRequest, ForkView, Forked,
     ResumeFromRequest, RollbackRequest, RolledBack,
+};
+pub use looking::{
+    CatchUp, CatchUpRequest, CaughtApply, CaughtDecision, CaughtRun, CaughtUp, CaughtUpRequest,
+    KindCount, ReviewFigures, ReviewFiguresRequest, RuleFigure,
 };
 pub use moment::Moment;
 pub use notices::{

@@ -180,6 +180,10 @@ pub struct ReviewView {
     pub detail: String,
     /// Possible answers. Empty for a free-text question.
     pub choices: Vec<ChoiceView>,
+    /// The same for all that ask for the very same call: an answer to one may be meant for
+    /// all of them. Absent where nothing else can ask the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub same: Option<String>,
     /// When it was asked.
     pub requested_at: Moment,
     /// Hidden from the queue until then.
@@ -227,6 +231,7 @@ impl ReviewView {
             why: review.why.clone(),
             detail: detail.unwrap_or_else(|| review.detail.clone()),
             choices: review.choices.iter().map(Into::into).collect(),
+            same: same(review),
             requested_at: review.requested_at.into(),
             snoozed_until: review.snoozed_until.map(Into::into),
             answer: answer.map(Into::into),
@@ -238,6 +243,19 @@ impl ReviewView {
             arguments: call.arguments,
         }
     }
+}
+
+/// What tells reviews that ask for the very same call: tool, arguments and answers.
+fn same(review: &Review) -> Option<String> {
+    let alike = matches!(
+        review.kind,
+        ReviewKind::ToolCall | ReviewKind::SensitiveChange | ReviewKind::Loop
+    );
+    let digest = review
+        .digest
+        .as_ref()
+        .filter(|_| alike && review.op.is_some())?;
+    Some(format!("{}:{}", review.kind, digest.0))
 }
 
 /// Asks for everything one needs to decide.

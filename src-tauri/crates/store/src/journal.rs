@@ -244,6 +244,26 @@ pub(crate) async fn failures_of(
     parse_all(&rows)
 }
 
+/// Events of note after a global position, newest first: the index `event_of_note` asks in
+/// these words, and knows no others.
+pub(crate) async fn of_note(
+    conn: &mut SqliteConnection,
+    gseq: u64,
+    limit: u32,
+) -> Result<Vec<EventRow>, ReadError> {
+    let rows = sqlx::query(select!(
+        "WHERE e.gseq IN (SELECT n.gseq FROM event n INDEXED BY event_of_note
+             WHERE n.kind IN (17, 30, 33, 34, 35, 36, 38, 'rolled_back') AND n.gseq > ?
+             ORDER BY n.gseq DESC LIMIT ?)
+         ORDER BY e.gseq DESC"
+    ))
+    .bind(gseq as i64)
+    .bind(limit)
+    .fetch_all(conn)
+    .await?;
+    parse_all(&rows)
+}
+
 /// The event at a global position.
 pub(crate) async fn at(
     conn: &mut SqliteConnection,

@@ -10,6 +10,7 @@ use domain::{
 use serde_json::Value;
 
 use crate::error::ReadError;
+use crate::figures::{self, MadeDecision, RuleUse};
 use crate::journal::{self, Stored};
 use crate::leases::{self, Lease};
 use crate::ledger::{self, GroupBy, LedgerFilter, LedgerRow, LedgerTotals};
@@ -70,6 +71,34 @@ impl Store {
     /// A content, checked against its name.
     pub async fn blob(&self, name: &BlobRef) -> Result<Bytes, ReadError> {
         read!(self, async |c| blobs::read(c, &self.inner.home, name).await)
+    }
+
+    /// Ends, interruptions, decisions, applies and rollbacks after a global position, newest
+    /// first.
+    pub async fn of_note(&self, gseq: u64, limit: u32) -> Result<Vec<Stored>, ReadError> {
+        let rows = read!(self, async |c| journal::of_note(c, gseq, limit).await)?;
+        Ok(rows.into_iter().map(|row| row.stored).collect())
+    }
+
+    /// When the event at a global position was recorded.
+    pub async fn event_time(&self, gseq: u64) -> Result<Option<Timestamp>, ReadError> {
+        let row = read!(self, async |c| journal::at(c, gseq).await)?;
+        Ok(row.map(|row| row.stored.entry.at))
+    }
+
+    /// How often each kind of review was asked for since a moment, most often first.
+    pub async fn reviews_asked(&self, since: Timestamp) -> Result<Vec<(String, u64)>, ReadError> {
+        read!(self, async |c| figures::asked(c, since).await)
+    }
+
+    /// Decisions about what was asked for since a moment.
+    pub async fn decisions_made(&self, since: Timestamp) -> Result<Vec<MadeDecision>, ReadError> {
+        read!(self, async |c| figures::decisions(c, since).await)
+    }
+
+    /// What rules said of tool calls since a moment.
+    pub async fn rule_uses(&self, since: Timestamp) -> Result<Vec<RuleUse>, ReadError> {
+        read!(self, async |c| figures::rules(c, since).await)
     }
 
     /// What is due to be told to the webhook, oldest first.

@@ -58,6 +58,16 @@ export function Cards({ health }: { health: Health }) {
         <p>{health.keychain.words}</p>
       </Card>
       {health.sandbox && <SandboxCard sandbox={health.sandbox} />}
+      {daemon.webhook && (
+        <Card title="Webhook">
+          <StatePill tone={daemon.webhook.ok ? "good" : "bad"}>
+            {daemon.webhook.ok ? "Works" : "Is not reached"}
+          </StatePill>
+          <p>
+            {plain(daemon.webhook.host)}: {plain(daemon.webhook.words)}
+          </p>
+        </Card>
+      )}
       <Card title="Service">
         <StatePill tone={health.service.installed ? "good" : "calm"}>
           {health.service.installed ? "Installed" : "Not installed"}

@@ -1,7 +1,7 @@
 import { screen, waitFor, within } from "@testing-library/react";
 import { expect, test } from "vitest";
 import type { Health } from "../../ipc/bindings";
-import { ago, anId, aStatus } from "../../test/fixtures";
+import { ago, anId, aStatus, someFigures } from "../../test/fixtures";
 import { expectAccessible, renderRoom } from "../../test/render";
 import { HealthRoom } from "./HealthRoom";
 
@@ -26,6 +26,7 @@ function aHealth(over: Partial<Health> = {}): Health {
 }
 
 const quiet = {
+  review_figures: someFigures(),
   limits: { limits: [] },
   log_lines: {
     lines: [
@@ -154,5 +155,29 @@ test("who holds which folder, what workspaces take, and what can be freed", asyn
   );
   const disk = screen.getByRole("region", { name: "Workspaces" });
   expect(disk).toHaveTextContent(/5 GB, by discarding 2 runs that are over/);
+  await expectAccessible(container);
+});
+
+test("a webhook that is down, and how people decide", async () => {
+  const webhook = {
+    host: "hooks.example.com",
+    events: ["reviews" as const],
+    key: { from: "keychain" as const },
+    ok: false,
+    words: "3 wait to be delivered; the last try failed: it cannot be reached",
+    waiting: 3,
+    given_up: 0,
+  };
+  const { container } = renderRoom(<HealthRoom />, {
+    at: "/health",
+    script: { ...quiet, health: aHealth({ daemon: aStatus({ webhook }) }) },
+  });
+  expect(await screen.findByRole("region", { name: "Webhook" })).toHaveTextContent(
+    /Is not reached.*hooks\.example\.com: 3 wait/,
+  );
+  const figures = screen.getByRole("region", { name: "Reviews of the last 30 days" });
+  expect(await within(figures).findByText("15.0 % (12 of 80)")).toBeVisible();
+  expect(within(figures).getByText("18.1 % (1 undone, 1 rolled back)")).toBeVisible();
+  expect(within(figures).getByRole("row", { name: /network writes.*12/ })).toBeVisible();
   await expectAccessible(container);
 });

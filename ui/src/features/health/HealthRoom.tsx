@@ -7,6 +7,7 @@ import { useCall } from "../../queries/call";
 import { Backups } from "./Backups";
 import { Cards } from "./Cards";
 import { Doctor } from "./Doctor";
+import { Figures } from "./Figures";
 import { Gates } from "./Gates";
 import styles from "./HealthRoom.module.css";
 import { Heartbeats } from "./Heartbeats";
@@ -30,6 +31,7 @@ export function HealthRoom() {
       </Loaded>
       <Gates />
       {health.data && <Locks locks={health.data.locks ?? []} />}
+      <Figures />
       <Doctor />
       <Loaded query={health} what="disk use and backups" lines={3}>
         {(data) => (

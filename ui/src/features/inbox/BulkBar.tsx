@@ -29,3 +29,15 @@ export function BulkBar(props: {
     </section>
   );
 }
+
+/** Several runs ask for the very same call: they can be answered together, if that is wanted. */
+export function SameBar(props: { count: number; onChoose: () => void }) {
+  return (
+    <section className={styles.bulk} aria-label="Equal items">
+      <span>{plural(props.count, "item")} ask for this very call</span>
+      <Button small keys="=" onPress={props.onChoose}>
+        Select them
+      </Button>
+    </section>
+  );
+}

@@ -4,7 +4,7 @@ import { isArmed } from "../../actions/arming";
 import type { ReviewView } from "../../ipc/bindings";
 import { CallError } from "../../ipc/errors";
 import type { Script } from "../../ipc/transport/fake";
-import { ago, ahead, anEntry, aReview, aReviewDetail, aRun } from "../../test/fixtures";
+import { aCatchUp, ago, ahead, anEntry, aReview, aReviewDetail, aRun } from "../../test/fixtures";
 import { expectAccessible, renderRoom } from "../../test/render";
 import { useDecisions } from "./decisions";
 import { InboxRoom } from "./InboxRoom";
@@ -146,6 +146,58 @@ describe("the inbox", () => {
     expect(within(panel).getByText("on: push")).toBeVisible();
     await user.keyboard("k");
     expect(await item(/git push/)).toBe(current());
+  });
+
+  it("answers equals together when that is chosen, and none that came in since", async () => {
+    const equal = (id: string, seconds: number) =>
+      aReview({
+        id,
+        run: id,
+        title: "$ git push",
+        same: "tool_call:1",
+        requested_at: ago(seconds),
+      });
+    const { user, daemon, setQueue } = inbox([equal("one", 900), equal("two", 800), write]);
+    const bar = await screen.findByRole("region", { name: "Equal items" });
+    expect(bar).toHaveTextContent("2 items ask for this very call");
+    await armed();
+    await user.keyboard("=");
+    expect(screen.getByRole("region", { name: "Selected items" })).toHaveTextContent("2 items");
+    setQueue([equal("one", 900), equal("two", 800), equal("late", 1), write]);
+    await user.keyboard("a");
+    await waitFor(() =>
+      expect(daemon.requests("decide").map((r) => r.review)).toEqual(["one", "two"]),
+    );
+  });
+
+  it("says what happened since the last look, and remembers that it was seen", async () => {
+    const seen = aCatchUp({
+      runs: [
+        {
+          run: "r1",
+          title: "Fix the parser",
+          project: "/p",
+          state: "failed",
+          why: "it still fails",
+          at: ago(60),
+          cost_usd: "0.5",
+        },
+      ],
+      decisions: [
+        { review: "v", run: "r1", title: "$ ls", choice: "approve", by: "cli", at: ago(90) },
+      ],
+    });
+    const { user, daemon, container } = inbox([], {
+      catch_up: seen,
+      caught_up: { at: ago(0) },
+    });
+    await user.click(await screen.findByRole("tab", { name: "Catch up" }));
+    const runs = await screen.findByRole("list", { name: "Runs that ended or stopped" });
+    expect(runs).toHaveTextContent(/Fix the parser failed.*it still fails/);
+    expect(screen.getByRole("list", { name: "Decisions" })).toHaveTextContent(/approve by cli/);
+    await expectAccessible(container);
+    await user.click(screen.getByRole("button", { name: "I have seen it" }));
+    await waitFor(() => expect(daemon.requests("caught_up")).toEqual([{ cursor: "s.7" }]));
   });
 
   it("approves with a at once, without waiting for the daemon, and focuses the next item", async () => {

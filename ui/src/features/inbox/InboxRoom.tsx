@@ -7,6 +7,7 @@ import { Tabs } from "../../components/Tabs";
 import type { ReviewList, ReviewView } from "../../ipc/bindings";
 import { useReviews } from "../../queries/reviews";
 import { useSearch } from "../../stores/navigation";
+import { CatchUpTab } from "./CatchUpTab";
 import { useDecisions } from "./decisions";
 import { HistoryTab } from "./HistoryTab";
 import { InboxEmpty } from "./InboxEmpty";
@@ -15,8 +16,15 @@ import { setGrouping, useInboxState } from "./inbox-state";
 import { Queue } from "./Queue";
 import { type Grouping, undecided } from "./queue";
 
-const TABS = ["queue", "snoozed", "history"] as const;
+const TABS = ["queue", "snoozed", "catch-up", "history"] as const;
 type InboxTab = (typeof TABS)[number];
+
+const NEXT: Record<Grouping, Grouping> = { run: "kind", kind: "same", same: "run" };
+const GROUP_BY: Record<Grouping, string> = {
+  run: "Group by run",
+  kind: "Group by kind",
+  same: "Group equals",
+};
 
 /** What waits for a person, across all runs. */
 export function InboxRoom({ review }: { review: string | null }) {
@@ -27,7 +35,8 @@ export function InboxRoom({ review }: { review: string | null }) {
     [setSearch],
   );
   const grouping = useInboxState((s) => s.grouping);
-  const regroup = () => setGrouping(grouping === "run" ? "kind" : "run");
+  const nextGrouping = NEXT[grouping];
+  const regroup = () => setGrouping(nextGrouping);
   useAction("inbox.history", () => setTab(tab === "history" ? "queue" : "history"));
   useAction("inbox.group", regroup);
 
@@ -40,6 +49,7 @@ export function InboxRoom({ review }: { review: string | null }) {
         content: <Waiting asked={review} grouping={grouping} onTab={setTab} />,
       },
       { id: "snoozed", label: <SnoozedLabel />, content: <Snoozed grouping={grouping} /> },
+      { id: "catch-up", label: "Catch up", content: <CatchUpTab /> },
       { id: "history", label: "History", content: <HistoryTab /> },
     ],
     [review, grouping, setTab],
@@ -49,9 +59,9 @@ export function InboxRoom({ review }: { review: string | null }) {
     <Page
       title="Inbox"
       actions={
-        tab !== "history" && (
+        (tab === "queue" || tab === "snoozed") && (
           <Button small look="quiet" onPress={regroup}>
-            {grouping === "run" ? "Group by kind" : "Group by run"}
+            {GROUP_BY[nextGrouping]}
           </Button>
         )
       }

@@ -6,14 +6,14 @@ import { useSteady } from "../../components/steady";
 import type { ReviewView } from "../../ipc/bindings";
 import { useReadAhead, useReviewDetail } from "../../queries/reviews";
 import { useWhyNot } from "../../stores/connection";
-import { BulkBar } from "./BulkBar";
+import { BulkBar, SameBar } from "./BulkBar";
 import { type Extras, useDecider } from "./decisions";
 import { Footer, type FormName } from "./Footer";
 import styles from "./InboxRoom.module.css";
 import { select, useInboxState } from "./inbox-state";
 import { kindWords, offers } from "./kinds";
 import { QueueList } from "./QueueList";
-import { type Grouping, groupQueue, keepSelection, moved, orderOf } from "./queue";
+import { type Grouping, groupQueue, keepSelection, moved, orderOf, sameAs } from "./queue";
 import { ReviewPanel } from "./ReviewPanel";
 import { useInboxActions } from "./use-inbox-actions";
 import { useSnooze } from "./use-snooze";
@@ -33,10 +33,7 @@ export function Queue(props: {
   const readAhead = useReadAhead();
 
   const groups = useMemo(
-    () =>
-      groupQueue(reviews, grouping, (r) =>
-        grouping === "run" ? (r.run_title ?? r.run) : kindWords(r.kind).group,
-      ),
+    () => groupQueue(reviews, grouping, (r) => titleOf(r, grouping)),
     [reviews, grouping],
   );
   const order = useMemo(() => orderOf(groups), [groups]);
@@ -62,6 +59,10 @@ export function Queue(props: {
     const some = reviews.filter((r) => chosen.has(r.id));
     return some.length > 0 ? some : review ? [review] : [];
   }, [reviews, chosen, review]);
+
+  const equals = useMemo(() => sameAs(review, reviews), [review, reviews]);
+  // As they are now: what comes in later and asks the same is not among them.
+  const chooseEquals = () => setChosen(new Set(equals.map((r) => r.id)));
 
   const leave = (gone: readonly ReviewView[]) => {
     const ids = new Set(gone.map((r) => r.id));
@@ -136,6 +137,7 @@ export function Queue(props: {
     snooze: () => snoozeButton.current?.querySelector("button")?.click(),
     toggle: () => review && toggle(review.id),
     chooseAll: () => setChosen(new Set(order)),
+    chooseEquals: equals.length > 1 ? chooseEquals : null,
     clear: chosen.size > 0 ? () => setChosen(new Set()) : null,
   });
 
@@ -157,6 +159,9 @@ export function Queue(props: {
                 onReject={canReject ? () => open("reject") : null}
                 onClear={() => setChosen(new Set())}
               />
+            )}
+            {chosen.size === 0 && equals.length > 1 && (
+              <SameBar count={equals.length} onChoose={chooseEquals} />
             )}
             {none ? (
               props.empty
@@ -196,6 +201,11 @@ export function Queue(props: {
       />
     </div>
   );
+}
+
+function titleOf(review: ReviewView, grouping: Grouping): string {
+  if (grouping === "run") return review.run_title ?? review.run;
+  return grouping === "kind" ? kindWords(review.kind).group : review.title;
 }
 
 function NotHere({ query }: { query: ReturnType<typeof useReviewDetail> }) {

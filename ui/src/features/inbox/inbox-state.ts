@@ -7,11 +7,12 @@ interface InboxState {
   grouping: Grouping;
 }
 
+const GROUPINGS: readonly Grouping[] = ["run", "kind", "same"];
 const KEY = "longhaul.inbox.grouping";
 
 export const useInboxState = create<InboxState>(() => ({
   selected: null,
-  grouping: localStorage.getItem(KEY) === "kind" ? "kind" : "run",
+  grouping: GROUPINGS.find((by) => by === localStorage.getItem(KEY)) ?? "run",
 }));
 
 export function setGrouping(grouping: Grouping): void {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { ago, aReview } from "../../test/fixtures";
-import { groupQueue, keepSelection, moved, orderOf, snoozeTimes, undecided } from "./queue";
+import { groupQueue, keepSelection, moved, orderOf, sameAs, snoozeTimes, undecided } from "./queue";
 
 const old = aReview({ id: "old", run: "b", requested_at: ago(900) });
 const middle = aReview({ id: "middle", run: "a", kind: "question", requested_at: ago(600) });
@@ -16,6 +16,27 @@ describe("groupQueue", () => {
   it("groups by kind", () => {
     const groups = groupQueue([middle, young, old], "kind", (r) => r.kind);
     expect(groups.map((g) => g.kind)).toEqual(["tool_call", "question"]);
+  });
+});
+
+describe("equals", () => {
+  const one = aReview({ id: "one", run: "a", same: "tool_call:1", requested_at: ago(500) });
+  const two = aReview({ id: "two", run: "b", same: "tool_call:1", requested_at: ago(400) });
+
+  it("are those that ask for the very same call, and nothing that asks for no call", () => {
+    const all = [old, one, middle, two];
+    expect(sameAs(one, all)).toEqual([one, two]);
+    expect(sameAs(old, all)).toEqual([]);
+    expect(sameAs(null, all)).toEqual([]);
+  });
+
+  it("stand together where they are grouped, everything else by itself", () => {
+    const groups = groupQueue([two, middle, one, old], "same", (r) => r.title);
+    expect(groups.map((g) => g.items.map((r) => r.id))).toEqual([
+      ["old"],
+      ["middle"],
+      ["one", "two"],
+    ]);
   });
 });
 

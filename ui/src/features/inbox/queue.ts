@@ -1,6 +1,6 @@
 import type { ReviewKind, ReviewView } from "../../ipc/bindings";
 
-export type Grouping = "run" | "kind";
+export type Grouping = "run" | "kind" | "same";
 
 export interface Group {
   key: string;
@@ -22,7 +22,7 @@ export function groupQueue(
 ): Group[] {
   const groups = new Map<string, Group>();
   for (const review of [...reviews].sort(byAge)) {
-    const key = by === "run" ? review.run : review.kind;
+    const key = keyBy(review, by);
     const group = groups.get(key) ?? {
       key,
       title: titleOf(review),
@@ -34,6 +34,18 @@ export function groupQueue(
     groups.set(key, group);
   }
   return [...groups.values()];
+}
+
+function keyBy(review: ReviewView, by: Grouping): string {
+  if (by === "run") return review.run;
+  // What nothing else can ask for is a group of its own.
+  return by === "kind" ? review.kind : (review.same ?? review.id);
+}
+
+/** All that ask for the very same call as this one, itself among them. */
+export function sameAs(review: ReviewView | null, all: readonly ReviewView[]): ReviewView[] {
+  if (!review?.same) return [];
+  return all.filter((other) => other.same === review.same);
 }
 
 /** The ids as they stand on screen, top to bottom. */

@@ -21,6 +21,8 @@ export interface InboxMeans {
   snooze: () => void;
   toggle: () => void;
   chooseAll: () => void;
+  /** Selects what asks the same as the item under the cursor; null where nothing else does. */
+  chooseEquals: (() => void) | null;
   clear: (() => void) | null;
 }
 
@@ -68,6 +70,7 @@ export function useInboxActions(means: InboxMeans): { canApprove: boolean; canRe
   );
   useAction("inbox.select", one({ run: means.toggle }));
   useAction("inbox.select-all", none ? null : means.chooseAll);
+  useAction("inbox.select-equals", means.chooseEquals);
   useAction("inbox.clear", means.clear);
   useNumberKeys(means);
   return { canApprove, canReject };

@@ -1,8 +1,8 @@
 //! The review queue.
 
 use protocol::{
-    DecideRequest, Decided, ReviewStatus, ReviewView, ReviewsRequest, ReviewsStatus, SnoozeRequest,
-    UndoRequest,
+    DecideRequest, Decided, ReviewRequest, ReviewStatus, ReviewView, ReviewsRequest, ReviewsStatus,
+    SnoozeRequest, UndoRequest,
 };
 
 use crate::args::{AnswerArgs, ApproveArgs, RejectArgs, ReviewsArgs, SnoozeArgs, UndoArgs, Which};
@@ -92,6 +92,15 @@ fn words(context: &Context, review: &ReviewView, all: &[ReviewView]) -> String {
     let title = review.run_title.as_deref().unwrap_or_default();
     let run = ids::short(&review.run, all.iter().map(|r| r.run));
     lines.push(format!("  run {run}  {}", safe(title)));
+    let alike = all
+        .iter()
+        .filter(|r| review.same.is_some() && r.same == review.same);
+    let alike = alike.count();
+    if alike > 1 && review.state == ReviewStatus::Open {
+        lines.push(format!(
+            "  {alike} ask for this very call; `--group` answers them all"
+        ));
+    }
     if !review.why.is_empty() {
         lines.push(format!("  why: {}", safe(&review.why)));
     }
@@ -139,6 +148,9 @@ pub(super) async fn approve(context: &Context, args: ApproveArgs) -> Result<u8, 
         arguments,
         ..DecideRequest::default()
     };
+    if args.group {
+        return decide_all(context, request).await;
+    }
     decide(context, request).await
 }
 
@@ -151,7 +163,46 @@ pub(super) async fn reject(context: &Context, args: RejectArgs) -> Result<u8, Fa
         by: "cli".to_owned(),
         ..DecideRequest::default()
     };
+    if args.group {
+        return decide_all(context, request).await;
+    }
     decide(context, request).await
+}
+
+/// One decision for all that ask for the very same call: each is decided by itself and holds
+/// for its own arguments only. One that somebody else decided meanwhile stays as it is.
+async fn decide_all(context: &Context, request: DecideRequest) -> Result<u8, Failure> {
+    let client = context.client().await?;
+    let review = request.review.clone();
+    let named = client.review(ReviewRequest { review }).await?.review;
+    let open = ReviewsRequest {
+        status: ReviewsStatus::Open,
+        ..ReviewsRequest::default()
+    };
+    let queue = client.reviews(open).await?.reviews;
+    let is_same = |r: &&ReviewView| r.id != named.id && r.same.is_some() && r.same == named.same;
+    let others: Vec<ReviewView> = queue.iter().filter(is_same).cloned().collect();
+    let mut done: Vec<Decided> = Vec::new();
+    for review in std::iter::once(&named).chain(&others) {
+        let request = DecideRequest {
+            review: review.id.to_string(),
+            ..request.clone()
+        };
+        match client.decide(request).await {
+            Ok(decided) => done.push(decided),
+            // The one that was named is what the command is about.
+            Err(error) if review.id == named.id => return Err(error.into()),
+            Err(client::ClientError::Refused(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    context
+        .print
+        .either(&serde_json::json!({ "decided": done }), || {
+            let line = |decided: &Decided| format!("{}  {}", decided.review, safe(&decided.choice));
+            done.iter().map(line).collect::<Vec<_>>().join("\n")
+        })?;
+    Ok(0)
 }
 
 pub(super) async fn answer(context: &Context, args: AnswerArgs) -> Result<u8, Failure> {

@@ -38,6 +38,8 @@ pub(crate) struct Plan {
     pub(crate) long: u32,
     /// Reviews that wait.
     pub(crate) reviews: u32,
+    /// Calls each of those runs asks about; 0 for one doubt each.
+    pub(crate) calls: u32,
     /// Days over which the runs are spread, up to now.
     pub(crate) days: u32,
 }
@@ -70,7 +72,7 @@ pub(crate) async fn seed(store: &Store, clock: &SetClock, now: Timestamp, plan: 
         let at = now.0 - span * left / i64::from(plan.runs.max(1));
         clock.set(at);
         let state = state_of(plan, plan.runs - n);
-        make(store, clock, n, state).await;
+        make(store, clock, n, (state, plan.calls)).await;
         if n % AT_ONCE == 0 {
             tokio::task::yield_now().await;
         }
@@ -304,7 +306,7 @@ fn charge(n: u32, model: &str) -> Charge {
     }
 }
 
-async fn make(store: &Store, clock: &SetClock, n: u32, state: State) {
+async fn make(store: &Store, clock: &SetClock, n: u32, (state, calls): (State, u32)) {
     let run = create(store, n, TASKS[n as usize % TASKS.len()]).await;
     let model = MODELS[n as usize % MODELS.len()];
     let mut batch = Batch::default();
@@ -316,7 +318,10 @@ async fn make(store: &Store, clock: &SetClock, n: u32, state: State) {
         snapshot: "0123456789abcdef0123456789abcdef01234567".to_owned(),
         messages: 4,
     });
-    end(&mut batch, run, clock.now(), n, state);
+    match (state, calls) {
+        (State::Review, 1..) => ask_about_calls(&mut batch, run, clock.now(), n, calls),
+        _ => end(&mut batch, run, clock.now(), n, state),
+    }
     batch.append(store, run).await;
 }
 
@@ -350,6 +355,52 @@ fn end(batch: &mut Batch, run: RunId, now: Timestamp, n: u32, state: State) {
         State::Review => batch.events.push(Event::ReviewRequested {
             review: Box::new(question(run, now, n)),
         }),
+    }
+}
+
+/// Flagged commands of one step; every fifth is one that all runs ask about.
+fn ask_about_calls(batch: &mut Batch, run: RunId, now: Timestamp, n: u32, calls: u32) {
+    for call in 0..calls {
+        let op = 4 + call;
+        let command = match call % 5 {
+            0 => "git push origin main".to_owned(),
+            _ => format!("npm publish ./packages/part-{n}-{call} --access public"),
+        };
+        let args = batch.text(&serde_json::json!({ "command": command }).to_string());
+        let digest = Digest::of("shell", command.as_bytes());
+        batch.events.push(Event::OpIntended {
+            op: OpId(op),
+            step: 1,
+            op_kind: OpKind::Tool,
+            name: "shell".to_owned(),
+            class: OpClass::AtMostOnce,
+            mode: OpMode::Gated,
+            call_id: Some(format!("toolu_{op}")),
+            digest: digest.clone(),
+            args,
+            summary: format!("$ {command}"),
+            decision: Decision {
+                verdict: Verdict::Review,
+                rule: "commands that reach other machines".to_owned(),
+            },
+            reserve: NanoUsd::ZERO,
+            request: None,
+        });
+        let id = format!("0199fffe-{:04x}-7000-8000-{:012x}", n & 0xffff, call);
+        let mut review = question(run, now, n);
+        review.id = id.parse().expect("it is the form of an id");
+        review.op = Some(OpId(op));
+        review.kind = ReviewKind::ToolCall;
+        review.title = format!("$ {command}");
+        review.why = "commands that reach other machines".to_owned();
+        review.detail = command;
+        review.digest = Some(digest);
+        review.choices = vec![
+            Choice::new("approve", "Approve", "It runs once, exactly as shown."),
+            Choice::new("reject", "Reject", "It does not run; the agent is told."),
+        ];
+        let review = Box::new(review);
+        batch.events.push(Event::ReviewRequested { review });
     }
 }
 

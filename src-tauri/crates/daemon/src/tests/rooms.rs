@@ -14,7 +14,7 @@ use super::fixture::{Plan, SetClock, long_run_id, seed};
 use super::{InProcess, now, options, say};
 
 /// A daemon on a home that was used.
-async fn used(plan: Plan) -> InProcess {
+pub(super) async fn used(plan: Plan) -> InProcess {
     let folder = tempfile::tempdir().unwrap();
     let home = options(&folder).paths.home;
     std::fs::create_dir_all(&home).unwrap();
@@ -33,6 +33,7 @@ const SMALL: Plan = Plan {
     runs: 60,
     long: 400,
     reviews: 3,
+    calls: 0,
     days: 30,
 };
 
