@@ -225,6 +225,7 @@ async fn what_work_needs_is_there() -> Result<()> {
         // The system.
         "ls /etc/passwd && test -c /dev/null && echo x > /dev/null && test -r /proc/self/status",
     ];
+    world.project.git(&["worktree", "add", "-q", "../linked"])?;
     let script = steps
         .iter()
         .map(|step| shell(step))
@@ -282,6 +283,20 @@ async fn in_place_the_project_is_writable_and_what_git_runs_of_it_is_not() -> Re
         ("git config core.fsmonitor evil", "error"),
         ("mv .git .moved", "error"),
         ("rm -rf .git/hooks .git/config", "error"),
+        // What git would take its settings and hooks from, if it were there.
+        (
+            "mkdir .git/e && cp .git/HEAD .git/e && echo e > .git/commondir",
+            "error",
+        ),
+        ("rm -f .git/commondir && echo e > .git/commondir", "error"),
+        ("mv .git/e .git/commondir", "error"),
+        (
+            "git config -f .git/config.worktree core.fsmonitor evil",
+            "error",
+        ),
+        ("echo ../e > .git/worktrees/linked/commondir", "error"),
+        ("mv .git/worktrees .git/moved", "error"),
+        ("git status && git log -1 && git stash list", "ok"),
         ("echo evil > ../precious", "error"),
     ];
     let script = steps
@@ -308,6 +323,13 @@ async fn in_place_the_project_is_writable_and_what_git_runs_of_it_is_not() -> Re
     ensure!(world.project.path().join(".git/config").is_file());
     let hook = world.project.path().join(".git/hooks/post-checkout");
     ensure!(!hook.exists(), "a hook was planted");
+    // Nothing of the guard is left, and what git goes by is the user's.
+    for made in ["commondir", "config.worktree"] {
+        let made = world.project.path().join(".git").join(made);
+        ensure!(!made.exists(), "{} is left", made.display());
+    }
+    world.project.git(&["fsck", "--strict"])?;
+    world.project.git(&["status"])?;
     Ok(())
 }
 

@@ -7,7 +7,8 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use testkit::model_server::{Script, Turn};
 
-use crate::support::{QUICK, SOON, World, home, text};
+use crate::applying::until;
+use crate::support::{QUICK, SOON, World, home, op, shell, text};
 
 /// Starts an in-place run of a script in a folder, and does not wait; its id.
 async fn start_in(world: &World, folder: &Path, script: &str, flags: &[&str]) -> Result<String> {
@@ -229,6 +230,51 @@ async fn a_stale_lock_is_taken_over_and_its_old_holder_writes_nothing() -> Resul
     );
     ensure!(told.contains("Not run: another run has worked"), "{told}");
     Ok(())
+}
+
+#[tokio::test]
+async fn a_command_in_a_folder_that_is_taken_over_is_killed_before_the_next_run_works_there()
+-> Result<()> {
+    let mut home = home(&format!("{QUICK}lock_stale_after_s = 2\n"))?;
+    home.set_env("LONGHAUL_SABOTAGE", "no_beat");
+    let world = World::at(home).await?;
+    let app = world.daemon.home.place("app");
+    let command = "echo begun > begun.txt; sleep 86423 & sleep 86424";
+    world.server.script(
+        "slow",
+        Script::new()
+            .turn(shell(command))
+            .turn(Turn::text("It was killed, I see.")),
+    );
+    world
+        .server
+        .script("quick", writes("shared.txt", "by the new holder"));
+    let slow = start_in(&world, &app, "slow", &["--policy", "hands-off"]).await?;
+    until("its command works", || Ok(app.join("begun.txt").exists())).await?;
+    let quick = start_in(&world, &app, "quick", &[]).await?;
+    world.completed(&quick).await?;
+    let left = living("sleep 8642");
+    ensure!(left.is_empty(), "still at work in the folder: {left:?}");
+    let slow = world.completed(&slow).await?;
+    let killed = op(&slow, "shell")?;
+    assert_eq!(killed["outcome"], "error", "{killed:#}");
+    let told = world.said_to_model("slow");
+    ensure!(
+        told.contains("another run has taken over this folder"),
+        "{told}"
+    );
+    ensure!(told.contains("Files may have changed meanwhile"), "{told}");
+    Ok(())
+}
+
+/// Command lines of living processes that are called so.
+fn living(name: &str) -> Vec<String> {
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let lines = processes.filter_map(|p| fs::read(p.path().join("cmdline")).ok());
+    lines
+        .map(|line| String::from_utf8_lossy(&line).replace('\0', " "))
+        .filter(|line| line.starts_with(name))
+        .collect()
 }
 
 #[tokio::test]

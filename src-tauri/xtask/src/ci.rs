@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::chores::{cargo, root, step, test};
+use crate::chores::{cargo, must_try_escapes, root, step, test};
 use crate::{packages, tidy, ui};
 
 /// The version the checks were written for.
@@ -12,6 +12,11 @@ const CARGO_DENY: &str = "0.20.2";
 pub(crate) fn run() -> anyhow::Result<()> {
     packages::ensure(&[packages::RUN, packages::TEST])?;
     step("format", &mut cargo(&["fmt", "--all", "--check"]))?;
+    let sandbox = sandbox_works();
+    match &sandbox {
+        Ok(()) => must_try_escapes(),
+        Err(why) => say_skipped(why),
+    }
     println!("\n==> tidy");
     tidy::run()?;
     ui::fetch()?;
@@ -28,7 +33,38 @@ pub(crate) fn run() -> anyhow::Result<()> {
             "warnings",
         ]),
     )?;
-    check_dependencies()
+    check_dependencies()?;
+    // Again where it is read: at the end.
+    if let Err(why) = &sandbox {
+        say_skipped(why);
+    }
+    Ok(())
+}
+
+/// Whether commands can be put into bubblewrap here, as the product does it.
+fn sandbox_works() -> Result<(), String> {
+    let mut tiny = Command::new("bwrap");
+    tiny.args(["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"]);
+    tiny.args([
+        "--unshare-pid",
+        "--die-with-parent",
+        "--",
+        "/bin/sh",
+        "-c",
+        ":",
+    ]);
+    match tiny.output() {
+        Ok(out) if out.status.success() => Ok(()),
+        Ok(out) => Err(String::from_utf8_lossy(&out.stderr).trim().to_owned()),
+        Err(error) => Err(format!("bwrap cannot be started: {error}")),
+    }
+}
+
+fn say_skipped(why: &str) {
+    println!("\n################################################################");
+    println!("# NOT TESTED: the ways out of the sandbox. bubblewrap does not  ");
+    println!("# work on this machine: {why}");
+    println!("################################################################");
 }
 
 /// Licences, sources and duplicates. The advisory database is on GitHub, which

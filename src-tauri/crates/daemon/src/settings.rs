@@ -140,6 +140,7 @@ impl Project {
                 },
                 bring: self.bring.clone(),
                 copy_limit: self.copy_limit_mb.map(|mb| mb.saturating_mul(1024 * 1024)),
+                base: None,
             },
             setup: self
                 .setup

@@ -163,6 +163,7 @@ pub struct Applying {
     /// Only these paths; all when there are no hunks either.
     pub paths: Vec<String>,
     /// And these hunks of other files.
+    #[serde(default)]
     pub hunks: Vec<HunkName>,
     /// Since when.
     pub since: Timestamp,

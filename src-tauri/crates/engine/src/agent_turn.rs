@@ -55,6 +55,7 @@ impl Worker {
             .map(|agent| agent.known_calls.clone());
         let watch = Watch::new(call.backend.clone(), request.cancel.clone());
         let host = RunHost::new(self, known.unwrap_or_default(), None).watched(&watch);
+        let _at_work = self.at_work().await;
         let mut turn = Box::pin(call.driver.turn(request, &host));
         let turn = tokio::select! {
             biased;

@@ -166,6 +166,8 @@ impl Core {
         mut spec: Spec,
         workspace: &Workspace,
     ) -> Result<(Spec, Confined), String> {
+        let unflushed = |e| format!("the workspace could not be brought to the disk: {e}");
+        workspace.settled().await.map_err(unflushed)?;
         let failed = |e: std::io::Error| format!("the sandbox could not be set up: {e}");
         let Some(sandbox) = self.sandbox().await else {
             let temp = workspace.temp_folder().map_err(failed)?;

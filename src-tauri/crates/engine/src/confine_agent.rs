@@ -22,6 +22,12 @@ impl Worker {
         env: &[(String, String)],
     ) -> Result<Vec<String>, Halt> {
         let workspace = self.open_workspace(run).await.map_err(Halt::Store)?;
+        let unflushed = |e| {
+            Halt::Store(format!(
+                "the workspace could not be brought to the disk: {e}"
+            ))
+        };
+        workspace.settled().await.map_err(unflushed)?;
         let known = run.task.kind == BackendKind::ClaudeCode;
         let sandbox = self.core.sandbox().await.filter(|_| known);
         let Some(sandbox) = sandbox else {

@@ -112,7 +112,8 @@ impl Core {
             }
             None => {
                 let project = std::path::Path::new(&run.task.project);
-                let along = self.project_settings(run).along;
+                let mut along = self.project_settings(run).along;
+                along.base = run.workspace.as_ref().and_then(|w| w.base.clone());
                 self.workspaces
                     .prepare_with(&id, project, run.task.workspace, along)
                     .await

@@ -7,7 +7,7 @@ use domain::{Timestamp, WorkspaceMode};
 use store::{Lease, LeasePurpose, WriteError};
 
 use crate::journal::{Batch, Halt};
-use crate::leases::{InLine, Place, scope_of};
+use crate::leases::{AtWork, InLine, Leased, Place, scope_of};
 use crate::worker::Worker;
 
 /// Most paths named to the agent.
@@ -191,6 +191,11 @@ impl Worker {
         ))
     }
 
+    /// Says that a command of the run works in the folder, if it is one it has to hold.
+    pub(crate) async fn at_work(&self) -> Option<AtWork> {
+        self.lease.lock().await.as_ref().map(Leased::work)
+    }
+
     /// Returns when the folder was taken over; never for a run that works elsewhere.
     pub(crate) async fn folder_lost(&self) {
         let lost = self.lease.lock().await.as_ref().map(|l| l.lost());
@@ -207,7 +212,20 @@ impl Worker {
 
     /// Gives the folder back when the run rests without a worker.
     pub(crate) async fn give_up_folder(&self) {
-        self.lease.lock().await.take();
+        let Some(leased) = self.lease.lock().await.take() else {
+            return;
+        };
+        // A daemon that leaves may leave commands at work.
+        if !self.core.leaving.is_cancelled()
+            && let Ok(run) = self.journal.load().await
+        {
+            let project = std::path::PathBuf::from(run.task.project);
+            let lifted = tokio::task::spawn_blocking(move || workspace::unguard_git(&project));
+            if let Ok(Err(error)) = lifted.await {
+                tracing::warn!(run = %self.id, %error, "its .git could not be left as it was");
+            }
+        }
+        drop(leased);
     }
 }
 

@@ -19,6 +19,9 @@ use crate::core::{Core, Engine};
 /// are taken for dead by default.
 const BEAT_MS: i64 = 30_000;
 
+/// How long who takes a folder over waits for what is killed in it.
+const LET_GO: Duration = Duration::from_secs(10);
+
 /// A folder that is held, and who waits for it.
 #[derive(Clone, Debug)]
 pub struct Lock {
@@ -46,10 +49,27 @@ impl Place {
     }
 }
 
+/// A lease this process holds.
+#[derive(Clone)]
+struct Held {
+    /// The string that is pulled when it is lost.
+    lost: CancellationToken,
+    /// How many commands are at work in the folder.
+    at_work: watch::Sender<usize>,
+}
+
+/// A command at work in a folder that is held, until this is dropped.
+pub(crate) struct AtWork(watch::Sender<usize>);
+
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        self.0.send_modify(|n| *n -= 1);
+    }
+}
+
 /// The leases this process holds, and the line of those that wait for one.
 pub(crate) struct Leases {
-    /// Each with the string that is pulled when it is lost.
-    held: watch::Sender<BTreeMap<LeaseToken, CancellationToken>>,
+    held: watch::Sender<BTreeMap<LeaseToken, Held>>,
     line: Mutex<BTreeMap<Place, String>>,
     changed: watch::Sender<u64>,
 }
@@ -85,19 +105,21 @@ impl Leases {
         meet.map(|(place, _)| place.run).collect()
     }
 
-    fn add(&self, token: LeaseToken) -> CancellationToken {
-        let lost = CancellationToken::new();
+    fn add(&self, token: LeaseToken) -> Held {
+        let new = Held {
+            lost: CancellationToken::new(),
+            at_work: watch::Sender::new(0),
+        };
         self.held
-            .send_modify(|held| drop(held.insert(token, lost.clone())));
-        lost
+            .send_modify(|held| drop(held.insert(token, new.clone())));
+        new
     }
 
-    fn lose(&self, token: LeaseToken) {
-        self.held.send_modify(|held| {
-            if let Some(lost) = held.remove(&token) {
-                lost.cancel();
-            }
-        });
+    /// Tells its holder here, if there is one; what was held.
+    fn lose(&self, token: LeaseToken) -> Option<Held> {
+        let mut lost = None;
+        self.held.send_modify(|held| lost = held.remove(&token));
+        lost.inspect(|held| held.lost.cancel())
     }
 }
 
@@ -138,14 +160,14 @@ impl Drop for InLine {
 pub(crate) struct Leased {
     core: Arc<Core>,
     token: LeaseToken,
-    lost: CancellationToken,
+    held: Held,
 }
 
 impl Leased {
     /// Whether it still holds. If so, nobody takes it over for a while: what is asked
     /// before an effect is good for the effect.
     pub(crate) async fn holds(&self) -> Result<bool, WriteError> {
-        if self.lost.is_cancelled() {
+        if self.held.lost.is_cancelled() {
             return Ok(false);
         }
         let held = self.core.store().beat_leases(vec![self.token]).await?;
@@ -157,7 +179,13 @@ impl Leased {
 
     /// Pulled when the lease was taken over.
     pub(crate) fn lost(&self) -> CancellationToken {
-        self.lost.clone()
+        self.held.lost.clone()
+    }
+
+    /// Says that a command works in the folder: who takes it over waits for its end.
+    pub(crate) fn work(&self) -> AtWork {
+        self.held.at_work.send_modify(|n| *n += 1);
+        AtWork(self.held.at_work.clone())
     }
 }
 
@@ -213,12 +241,18 @@ impl Core {
                         scope = old.scope, holder = %old.run, by = %run,
                         "a lease was not heard of for too long and is taken over"
                     );
-                    self.leases.lose(old.token);
+                    if let Some(held) = self.leases.lose(old.token) {
+                        let mut at_work = held.at_work.subscribe();
+                        let ended = at_work.wait_for(|n| *n == 0);
+                        if tokio::time::timeout(LET_GO, ended).await.is_err() {
+                            tracing::warn!(holder = %old.run, "its command does not end");
+                        }
+                    }
                 }
                 Ok(Ok(Leased {
                     core: self.clone(),
                     token: lease.token,
-                    lost: self.leases.add(lease.token),
+                    held: self.leases.add(lease.token),
                 }))
             }
         }

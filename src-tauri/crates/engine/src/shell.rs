@@ -15,6 +15,10 @@ use crate::worker::Worker;
 /// Longest output read back from a spool.
 const OUTPUT_LIMIT: usize = 8 * 1024 * 1024;
 
+/// What the model is told of a command that worked in a folder it did not hold any more.
+const FENCED: &str = "Killed: another run has taken over this folder, because nothing was heard of this one \
+                      for too long. What it did until then stands. What it said:";
+
 /// How waiting for a command ended.
 pub(crate) enum Waited {
     /// It is over.
@@ -25,6 +29,8 @@ pub(crate) enum Waited {
     Left,
     /// The run was cancelled and the command killed.
     Killed,
+    /// It was killed because another run has taken over the folder it worked in.
+    Fenced(Exit),
 }
 
 impl Core {
@@ -146,6 +152,19 @@ impl Worker {
                 self.core.collect_keeper(name);
                 Ok(())
             }
+            Waited::Fenced(exit) => {
+                let mut result = self.core.command_result(name, &exit).await;
+                result.outcome = domain::OpOutcome::Error;
+                result.text = format!("{FENCED}\n{}", result.text);
+                self.finish_with(
+                    op,
+                    result,
+                    Some("killed: its folder was taken over".to_owned()),
+                )
+                .await?;
+                self.core.collect_keeper(name);
+                self.must_hold_folder().await
+            }
             Waited::Lost(evidence) => self.core.settle(&self.journal, run, op, &evidence).await,
             // The operation stays started: whoever comes next adopts its keeper.
             Waited::Left | Waited::Killed => Err(Halt::Stopped),
@@ -153,6 +172,7 @@ impl Worker {
     }
 
     pub(crate) async fn wait_for(&self, keeper: &Keeper) -> Waited {
+        let _at_work = self.at_work().await;
         tokio::select! {
             biased;
             exit = keeper.wait() => match exit {
@@ -165,6 +185,13 @@ impl Worker {
                 let _ = keeper.kill_tree().await;
                 let _ = keeper.wait().await;
                 Waited::Killed
+            }
+            () = self.folder_lost() => {
+                let _ = keeper.kill_tree().await;
+                match keeper.wait().await {
+                    Ok(exit) => Waited::Fenced(exit),
+                    Err(evidence) => Waited::Lost(crate::recovery::lost_words(&evidence)),
+                }
             }
         }
     }

@@ -213,6 +213,18 @@ impl Worker {
                 Ok(verdict)
             }
             Waited::Lost(why) => Err(Halt::Superseded(why)),
+            // No verdict: it is run again when the folder is the run's own.
+            Waited::Fenced(_) => {
+                let again = Event::OpSettled {
+                    op: op.id,
+                    settlement: domain::Settlement::Again,
+                    charge: None,
+                };
+                self.journal.append(Batch::of(again)).await?;
+                self.core.collect_keeper(&name);
+                self.must_hold_folder().await?;
+                Err(Halt::Superseded("its folder was taken over".to_owned()))
+            }
             Waited::Left | Waited::Killed => Err(Halt::Stopped),
         }
     }

@@ -13,6 +13,8 @@ pub struct Along {
     pub bring: Vec<BringPath>,
     /// Another limit for what is copied, in bytes.
     pub copy_limit: Option<u64>,
+    /// The commit a clone began with, where it is made again; else the user's present one.
+    pub base: Option<String>,
 }
 
 /// What becomes of the user's uncommitted changes in a clone.

@@ -1,6 +1,7 @@
 //! The clone: made piece by piece and not by `git clone`, so that nothing of
 //! the user's configuration, hooks or filters comes along or is run.
 
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use crate::along::Uncommitted;
@@ -237,8 +238,11 @@ impl Clone<'_> {
     async fn seed_index(&self, store: &SnapStore) -> Result<(), PrepareError> {
         let list = self.call("ls-files").args(["--cached", "-z"]);
         let names = self.git.run(list).await?;
-        let converts = zero_separated(&names)
-            .any(|n| n.rsplit(|b| *b == b'/').next() == Some(b".gitattributes"));
+        let attributes = zero_separated(&names)
+            .filter(|n| n.rsplit(|b| *b == b'/').next() == Some(b".gitattributes"))
+            .map(|name| self.dir.join(std::ffi::OsStr::from_bytes(name)));
+        let attributes: Vec<_> = attributes.collect();
+        let converts = blocking(move || attributes.iter().any(|file| may_convert(file))).await;
         if converts {
             self.git.run(store.call("read-tree").arg(self.head)).await?;
         } else {
@@ -322,6 +326,24 @@ pub(crate) async fn drop_from_index(store: &SnapStore, paths: &[&[u8]]) -> Resul
         .tree_call("update-index")
         .args(["--force-remove", "-z", "--stdin"]);
     store.git.run(call.input(input)).await.map(drop)
+}
+
+/// Whether these attributes can make a file on disk another one than the one committed.
+/// No filter is defined and line ends are as committed unless they are asked for, which
+/// takes one of these words (gitattributes(5)).
+fn may_convert(attributes: &Path) -> bool {
+    const WORDS: [&[u8]; 3] = [b"crlf", b"ident", b"working-tree-encoding"];
+    // Others git does not go by.
+    let file = std::fs::symlink_metadata(attributes).is_ok_and(|about| about.is_file());
+    let text = file.then(|| std::fs::read(attributes));
+    match text {
+        Some(Ok(text)) => WORDS
+            .iter()
+            .any(|word| text.windows(word.len()).any(|found| found == *word)),
+        Some(Err(_)) => true,
+        // Left out by a sparse checkout, perhaps, and then read from the commit.
+        None => true,
+    }
 }
 
 /// git takes an index's own time into account when it trusts file times.

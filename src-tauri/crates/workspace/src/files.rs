@@ -130,6 +130,11 @@ impl Workspace {
         if FileHash::of(bytes) != write.after {
             return Err(WriteError::OtherBytes(write.path.clone()));
         }
+        let unflushed = |source| PathError::Io {
+            path: write.path.clone(),
+            source,
+        };
+        self.settled().await.map_err(unflushed)?;
         let (workspace, write, bytes) = (self.clone(), write.clone(), bytes.to_owned());
         blocking(move || {
             let inner = workspace.inner();

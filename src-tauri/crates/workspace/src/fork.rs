@@ -124,6 +124,7 @@ impl Fork {
             None => {
                 let marker = Marker::read(&run_dir)
                     .map_err(PrepareError::io(&run_dir))?
+                    .filter(|marker| !marker.is_torn())
                     .ok_or_else(gone)?;
                 Arc::new(Inner::open(self.git.clone(), run_dir, marker))
             }

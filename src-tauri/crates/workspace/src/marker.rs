@@ -63,6 +63,10 @@ pub(crate) struct Marker {
     /// snapshot), or the user's uncommitted lines would be committed in passing.
     #[serde(default)]
     pub(crate) uncommitted: u64,
+    /// The boot of the machine in which its files were written, as long as they may not
+    /// have reached the disk: when that boot is over, they may be torn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) unflushed: Option<String>,
     /// Where a fork took its files from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) forked_from: Option<ForkedFrom>,
@@ -90,6 +94,11 @@ impl Marker {
         }
     }
 
+    /// Whether the machine went down before its files had reached the disk.
+    pub(crate) fn is_torn(&self) -> bool {
+        self.unflushed.is_some() && self.unflushed != this_boot()
+    }
+
     pub(crate) fn write(&self, run_dir: &Path) -> std::io::Result<()> {
         let mut file = tempfile::NamedTempFile::new_in(run_dir)?;
         file.write_all(&serde_json::to_vec_pretty(self)?)?;
@@ -106,4 +115,10 @@ impl Marker {
             Err(error) => Err(error),
         }
     }
+}
+
+/// What tells this boot of the machine from all others, where the system says it.
+pub(crate) fn this_boot() -> Option<String> {
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    Some(boot.trim().to_owned()).filter(|boot| !boot.is_empty())
 }

@@ -17,10 +17,10 @@ use std::sync::{Arc, Mutex, Weak};
 use crate::along::Along;
 use crate::blocking::blocking;
 use crate::git::Git;
-use crate::marker::{LeftOut, Marker, Mode};
+use crate::marker::{LeftOut, Marker, Mode, this_boot};
 use crate::prepare_error::PrepareError;
 use crate::repository::{Found, Presence, Repository};
-use crate::workspace::{Inner, Workspace, snap_store};
+use crate::workspace::{Flushed, Inner, Workspace, snap_store};
 use crate::{clone, copy, objects, removal};
 
 /// The largest project that is copied unless a limit is set: 2 GiB.
@@ -131,6 +131,7 @@ impl Workspaces {
                 Some(inner) => plan.same_as(&inner.marker).map(|()| inner)?,
                 None => Arc::new(plan.find_or_make().await?),
             };
+            inner.flush_soon();
             *open = Arc::downgrade(&inner);
             Ok(Workspace::from_inner(inner))
         })
@@ -149,6 +150,7 @@ impl Workspaces {
             return Ok(None);
         };
         let inner = Arc::new(Inner::open(self.git.clone(), run_dir, marker));
+        inner.flush_soon();
         *open = Arc::downgrade(&inner);
         Ok(Some(Workspace::from_inner(inner)))
     }
@@ -159,6 +161,10 @@ impl Workspaces {
         let run_dir = self.root.join(checked(run)?);
         let slot = self.slot(run);
         let mut open = slot.lock().await;
+        if let Some(inner) = open.upgrade() {
+            // Or its marker could be written anew.
+            *inner.flushed.lock().await = Flushed::Gone;
+        }
         *open = Weak::new();
         let dir = run_dir.clone();
         blocking(move || {
@@ -199,9 +205,24 @@ impl Plan {
             let reason = "the folder's name is not valid UTF-8";
             return Err(PrepareError::unsupported(self.mode, reason));
         }
+        let torn = Marker::read(&self.run_dir).map_err(PrepareError::io(&self.run_dir))?;
+        let torn = torn.filter(Marker::is_torn);
+        if let Some(torn) = &torn {
+            tracing::warn!(
+                run = self.run,
+                "its files were not on the disk when the machine went down"
+            );
+            self.same_as(torn)?;
+            self.along.base.clone_from(&torn.base_commit);
+        }
         self.clear().await?;
         let marker = self.make().await?;
-        self.seal(marker).await
+        match torn {
+            Some(torn) if torn.base_snapshot != marker.base_snapshot => {
+                Err(PrepareError::Torn(self.project))
+            }
+            _ => self.seal(marker).await,
+        }
     }
 
     /// An empty folder for the run, whatever a killed process left there.
@@ -213,11 +234,17 @@ impl Plan {
     }
 
     /// Declares the workspace whole.
-    pub(crate) async fn seal(self, marker: Marker) -> Result<Inner, PrepareError> {
+    pub(crate) async fn seal(self, mut marker: Marker) -> Result<Inner, PrepareError> {
         faults::crash_point("workspace.clone_made");
+        // What can be made again as it is needs no disk yet.
+        let again =
+            marker.mode == Mode::Clone && marker.uncommitted == 0 && marker.forked_from.is_none();
+        marker.unflushed = again.then(this_boot).flatten();
         let (dir, written) = (self.run_dir.clone(), marker.clone());
         blocking(move || {
-            flush(&dir)?;
+            if written.unflushed.is_none() {
+                flush(&dir)?;
+            }
             written.write(&dir)
         })
         .await
@@ -243,7 +270,10 @@ impl Plan {
                 "Longhaul keeps its own files inside this folder; choose a folder below it";
             return Err(PrepareError::unsupported(self.mode, reason));
         }
-        let found = Repository::find(&self.git, &self.project).await?;
+        let mut found = Repository::find(&self.git, &self.project).await?;
+        if let (Found::Repository(repo), Some(base)) = (&mut found, &self.along.base) {
+            repo.head = Some(base.clone());
+        }
         match (self.mode, found) {
             (_, Found::Bare) => Err(PrepareError::unsupported(
                 self.mode,
@@ -331,6 +361,7 @@ impl Plan {
             object_format: "sha1".to_owned(),
             left_out: LeftOut::default(),
             uncommitted: 0,
+            unflushed: None,
             forked_from: None,
         }
     }
@@ -400,10 +431,12 @@ fn folder(project: &Path) -> Result<PathBuf, PrepareError> {
     Ok(canonical)
 }
 
-/// The marker of a whole workspace whose files are still there.
+/// The marker of a whole workspace whose files are still there. One whose files may not
+/// have reached the disk before the machine went down is not whole.
 pub(crate) fn whole(run_dir: &Path) -> Result<Option<Marker>, PrepareError> {
     let marker = Marker::read(run_dir).map_err(PrepareError::io(run_dir))?;
     match marker {
+        Some(marker) if marker.is_torn() => Ok(None),
         Some(marker) if !marker.root.is_dir() => Err(PrepareError::Lost(marker.root)),
         other => Ok(other),
     }
@@ -434,7 +467,7 @@ fn fresh_folder(dir: &Path) -> std::io::Result<()> {
 }
 
 /// Everything written for the workspace reaches the disk before the marker does.
-fn flush(dir: &Path) -> std::io::Result<()> {
+pub(crate) fn flush(dir: &Path) -> std::io::Result<()> {
     let folder = std::fs::File::open(dir)?;
     #[cfg(target_os = "linux")]
     rustix::fs::syncfs(&folder)?;

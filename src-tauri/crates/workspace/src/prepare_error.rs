@@ -55,6 +55,12 @@ pub enum PrepareError {
     /// The run had a workspace, but its files are gone.
     #[error("the workspace's files at {} are gone; its snapshots may still be there", .0.display())]
     Lost(PathBuf),
+    /// The machine went down while the files were written, and they cannot be made again
+    /// as they were.
+    #[error(
+        "the machine went down while the workspace's files were written, and {} is no longer as it was: start the run again", .0.display()
+    )]
+    Torn(PathBuf),
     /// A fork of a run that has no workspace.
     #[error(
         "run {0} has no workspace any more, so it cannot be forked; it was discarded, or never started"

@@ -28,6 +28,9 @@ impl Workspace {
     ///
     /// A crash in the middle is mended by restoring again.
     pub async fn restore(&self, snapshot: &str) -> Result<Restored, SnapshotError> {
+        let run_dir = &self.inner().run_dir;
+        let unflushed = |e| SnapshotError::io(run_dir, e);
+        self.settled().await.map_err(unflushed)?;
         let store = &self.inner().store;
         let mut newest = store.newest.lock().await;
         let tree = store.tree(snapshot).await?;

@@ -191,8 +191,10 @@ impl Workspace {
     /// When nothing changed it is the snapshot before, and cheap. Durable when
     /// it returns: a journal may refer to it.
     pub async fn snapshot(&self, message: &str) -> Result<Snapshot, SnapshotError> {
-        let store = &self.inner().store;
-        let mut newest = store.newest.lock().await;
-        store.record(&mut newest, message).await
+        let inner = self.inner();
+        let unflushed = |e| SnapshotError::io(&inner.run_dir, e);
+        self.settled().await.map_err(unflushed)?;
+        let mut newest = inner.store.newest.lock().await;
+        inner.store.record(&mut newest, message).await
     }
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::blocking::blocking;
 use crate::git::Git;
 use crate::marker::{ForkedFrom, LeftOut, Marker, Mode};
 use crate::staging::SnapStore;
@@ -18,6 +19,8 @@ pub(crate) struct Inner {
     /// Where the run works: `marker.root` and below it the project's folder.
     pub(crate) path: PathBuf,
     pub(crate) store: SnapStore,
+    /// Whether the files have reached the disk.
+    pub(crate) flushed: tokio::sync::Mutex<Flushed>,
     /// One write at a time: temporary files have fixed names.
     pub(crate) writes: std::sync::Mutex<()>,
     /// One apply at a time: it has one journal.
@@ -37,15 +40,62 @@ impl Inner {
             marker.mode,
             &marker.prefix,
         );
+        let flushed = match marker.unflushed {
+            Some(_) => Flushed::NotYet,
+            None => Flushed::Yes,
+        };
         Inner {
             git,
             run_dir,
+            flushed: tokio::sync::Mutex::new(flushed),
             marker,
             path,
             store,
             writes: std::sync::Mutex::new(()),
             applies: tokio::sync::Mutex::new(()),
         }
+    }
+}
+
+/// Whether a workspace's files have reached the disk. They are flushed while the run is
+/// begun, and before anything is done to them or recorded of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Flushed {
+    Yes,
+    NotYet,
+    /// It is discarded.
+    Gone,
+}
+
+impl Inner {
+    /// Brings the files to the disk, if they may not be there. Done again it does nothing.
+    pub(crate) async fn flush(&self) -> std::io::Result<()> {
+        let mut flushed = self.flushed.lock().await;
+        if *flushed != Flushed::NotYet {
+            return Ok(());
+        }
+        let (dir, mut marker) = (self.run_dir.clone(), self.marker.clone());
+        blocking(move || {
+            crate::prepare::flush(&dir)?;
+            marker.unflushed = None;
+            marker.write(&dir)
+        })
+        .await?;
+        *flushed = Flushed::Yes;
+        Ok(())
+    }
+
+    /// The same, while others go on.
+    pub(crate) fn flush_soon(self: &Arc<Self>) {
+        if self.marker.unflushed.is_none() {
+            return;
+        }
+        let inner = self.clone();
+        tokio::spawn(async move {
+            if let Err(error) = inner.flush().await {
+                tracing::warn!(%error, dir = %inner.run_dir.display(), "a workspace is not flushed yet");
+            }
+        });
     }
 }
 
@@ -72,6 +122,12 @@ impl Workspace {
 
     pub(crate) fn inner(&self) -> &Arc<Inner> {
         &self.0
+    }
+
+    /// Returns when the files as they were made are on the disk: before that nothing may be
+    /// done to them, because a workspace that a power loss tears is made again.
+    pub async fn settled(&self) -> std::io::Result<()> {
+        self.0.flush().await
     }
 
     /// The run it belongs to.

@@ -39,6 +39,7 @@ async fn a_workspace_is_set_up_once_before_the_first_step() {
             uncommitted: Uncommitted::ComeAlong,
             bring: vec![BringPath::try_from(".env".to_owned()).unwrap()],
             copy_limit: None,
+            base: None,
         },
         ..setup("cat .env mine.txt > ready.txt; echo \"$PWD\"")
     };

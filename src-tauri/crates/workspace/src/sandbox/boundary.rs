@@ -267,7 +267,21 @@ impl Boundary {
         let hooks = git.join("hooks");
         // Otherwise one with a hook in it could be made.
         let _ = std::fs::create_dir(&hooks);
-        for kept in ["hooks", "config", "config.worktree", "modules"] {
+        for (name, contents) in list::OF_GIT_MADE {
+            // Whole from the first moment: the user's git may read it in the next.
+            let file = git.join(name);
+            if file.symlink_metadata().is_err() {
+                let written = tempfile::NamedTempFile::new_in(git).and_then(|mut new| {
+                    std::io::Write::write_all(&mut new, contents.as_bytes())?;
+                    Ok(new.persist_noclobber(&file)?)
+                });
+                if let Err(error) = written {
+                    tracing::warn!(%error, file = %file.display(), "not kept from a command");
+                }
+            }
+            self.put_same(&file, Access::Read);
+        }
+        for kept in list::OF_GIT {
             let kept = git.join(kept);
             if kept.exists() {
                 self.put_same(&kept, Access::Read);
@@ -291,6 +305,19 @@ impl Boundary {
         self.mounts
             .sort_by_key(|mount| mount.at.components().count());
     }
+}
+
+/// Takes away again what was put into a project's `.git` to keep commands from making it.
+/// Nothing of it changes what git does.
+pub fn unguard_git(project: &Path) -> std::io::Result<()> {
+    for (name, contents) in list::OF_GIT_MADE {
+        let file = project.join(".git").join(name);
+        let is_file = file.symlink_metadata().is_ok_and(|about| about.is_file());
+        if is_file && std::fs::read(&file)? == contents.as_bytes() {
+            std::fs::remove_file(&file)?;
+        }
+    }
+    Ok(())
 }
 
 /// From passwd(5).

@@ -155,3 +155,12 @@ pub(super) const NOT_PASSED_ON: &[&str] = &[
     "GIT_ASKPASS",
     "SSH_ASKPASS",
 ];
+
+/// What git runs, or takes its settings from, in the `.git` of a project that is worked on
+/// in place: it stays as it is.
+pub(super) const OF_GIT: &[&str] = &["hooks", "config", "modules", "worktrees"];
+
+/// Files in it that git goes by where they are there: absent, a command could make them.
+/// So they are made, with contents that say what their absence says, and stay as they are.
+/// `commondir` names the folder with the settings and hooks (gitrepository-layout(5)).
+pub(super) const OF_GIT_MADE: &[(&str, &str)] = &[("commondir", ".\n"), ("config.worktree", "")];

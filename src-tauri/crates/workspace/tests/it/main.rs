@@ -10,6 +10,7 @@ mod committing;
 mod containment;
 mod crashes;
 mod edits;
+mod flushing;
 mod forking;
 mod isolation;
 mod killed;

@@ -28,27 +28,34 @@ async fn a_whole_workspace_is_found_again_and_never_remade() {
 
 #[tokio::test]
 async fn a_half_made_workspace_is_made_again() {
-    let place = Place::repository();
+    let mut place = Place::repository();
     let ws = place.clone().await;
+    ws.settled().await.unwrap();
     let run_dir = place.home.join(RUN);
     write(ws.path(), "src/lib.rs", "half\n");
     drop(ws);
     fs::remove_file(run_dir.join("workspace.json")).unwrap();
     fs::remove_dir_all(run_dir.join("snap.git/refs")).unwrap();
+    place.workspaces = Workspaces::new(place.home.clone());
     let ws = place.clone().await;
     assert_eq!(read(ws.path(), "src/lib.rs"), "fn one() {}\n");
     assert_eq!(files(ws.path()), files(&place.project));
     // A marker cut off by a power loss counts as none.
+    ws.settled().await.unwrap();
     drop(ws);
+    place.workspaces = Workspaces::new(place.home.clone());
     fs::write(run_dir.join("workspace.json"), "{\"version\":1,").unwrap();
     place.clone().await;
 }
 
 #[tokio::test]
 async fn a_workspace_whose_files_are_gone_is_not_silently_replaced() {
-    let place = Place::repository();
-    let root = place.clone().await.root().to_owned();
-    fs::remove_dir_all(root).unwrap();
+    let mut place = Place::repository();
+    let ws = place.clone().await;
+    ws.settled().await.unwrap();
+    fs::remove_dir_all(ws.root()).unwrap();
+    drop(ws);
+    place.workspaces = Workspaces::new(place.home.clone());
     let error = place
         .workspaces
         .prepare(RUN, &place.project, Mode::Clone)
