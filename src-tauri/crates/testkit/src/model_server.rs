@@ -1,11 +1,13 @@
-//! A scripted model behind the real protocol: the Anthropic Messages API over HTTP on
-//! the loopback interface, saying what a script tells it to and failing where it is told to.
+//! A scripted model behind the real protocols: the Anthropic Messages API and OpenAI's chat
+//! completions over HTTP on the loopback interface, saying what a script tells it to and
+//! failing where it is told to. The same scripts answer both.
 //!
 //! The server keeps no conversation. Which script applies is read from the marker
 //! `[[script:NAME]]` in the first user message, which turn is due from the number of
 //! answers in the history. So a client may crash, retry, resume or fork, and the server
 //! may be restarted: the same history gets the same answer.
 
+mod chat;
 mod fault;
 mod gate;
 mod handlers;
@@ -29,6 +31,7 @@ use anyhow::Context as _;
 use tokio::{sync::watch, task::JoinHandle};
 
 pub use self::{
+    chat::Manner,
     fault::{ALWAYS, Fault, FaultRule, FaultScope},
     gate::{Gate, HoldPoint},
     record::{Delivered, Ledger, LedgerRow, Outcome, RequestKind, RequestRecord, Totals},
@@ -145,6 +148,11 @@ impl ModelServer {
     /// From now on only this key is accepted (401 otherwise); `None` accepts anything.
     pub fn set_valid_key(&self, key: Option<&str>) {
         self.shared.lock().valid_key = key.map(str::to_owned);
+    }
+
+    /// Whose manners chat completions have: OpenAI's, unless said otherwise.
+    pub fn set_manner(&self, manner: Manner) {
+        self.shared.lock().manner = manner;
     }
 
     /// Records show `label` where this key was used.

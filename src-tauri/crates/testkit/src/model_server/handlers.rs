@@ -2,6 +2,7 @@
 
 mod answer;
 mod arrival;
+mod completions;
 
 use std::sync::Arc;
 
@@ -19,13 +20,21 @@ use self::{
     answer::answer,
     arrival::{arrive, parse},
 };
-use super::{fault::ApiError, listener::Scissors, record::RequestKind, state::Shared, validate};
+use super::{
+    chat::Api,
+    fault::ApiError,
+    listener::Scissors,
+    record::RequestKind,
+    state::{CHAT_MODELS, Shared},
+    validate,
+};
 
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
     Router::new()
         .route("/", get(health))
         .route("/v1/messages", post(messages))
         .route("/v1/messages/count_tokens", post(count_tokens))
+        .route("/v1/chat/completions", post(completions::completions))
         .route("/v1/models", get(models))
         .route("/v1/models/{id}", get(model))
         .fallback(unknown)
@@ -111,6 +120,14 @@ async fn models(
     );
     if let Err(error) = arrival.check_key(&shared) {
         return arrival.fail(error);
+    }
+    if arrival.api == Api::Chat {
+        let known = shared.lock().models.clone();
+        let names = CHAT_MODELS.into_iter().map(str::to_owned).chain(known);
+        let list: Vec<Value> = names
+            .map(|id| json!({"id": id, "object": "model", "created": 1_767_225_600, "owned_by": "scripted"}))
+            .collect();
+        return arrival.done(json!({"object": "list", "data": list}));
     }
     let list: Vec<Value> = shared
         .lock()

@@ -15,16 +15,16 @@ use axum::{
 };
 use bytes::Bytes;
 use futures_util::Stream;
-use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use super::{
+    chat::Api,
     fault::Fault,
     gate::{Barrier, HoldPoint},
     record::{Outcome, partial_bill},
     script::Usage,
     state::Shared,
-    wire::{Answer, bill, sse},
+    wire::bill,
 };
 
 /// Follows one request to its end, whichever way it ends: a handler or body dropped
@@ -142,17 +142,14 @@ enum Stop {
     Say(String),
 }
 
-fn stop_of(fault: &Fault, total: usize) -> Option<(usize, Stop)> {
-    let before_stop = total.saturating_sub(1);
+fn stop_of(fault: &Fault, api: Api, total: usize) -> Option<(usize, Stop)> {
+    let before_stop = total.saturating_sub(api.last_events());
     let (at, stop) = match fault {
         Fault::CutAfterHeaders | Fault::CutAtStart => (0, Stop::Cut),
         Fault::CutMid { after_events } => (*after_events, Stop::Cut),
         Fault::CutBeforeStop => (before_stop, Stop::Cut),
         Fault::EndEarly { after_events } => (*after_events, Stop::End),
-        Fault::ErrorMid { after_events } => {
-            let error = json!({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded (scripted)"}});
-            (*after_events, Stop::Say(sse(&error)))
-        }
+        Fault::ErrorMid { after_events } => (*after_events, Stop::Say(api.error_event())),
         Fault::GarbageMid { after_events } => (
             *after_events,
             Stop::Say("event: content_block_delta\ndata: {\"type\": oops\n\n".to_owned()),
@@ -166,6 +163,7 @@ fn stop_of(fault: &Fault, total: usize) -> Option<(usize, Stop)> {
 
 /// What is done to an answer on its way.
 pub(crate) struct Treatment {
+    pub(crate) api: Api,
     pub(crate) fault: Option<Fault>,
     pub(crate) delay: Duration,
     pub(crate) barriers: Vec<Barrier>,
@@ -180,10 +178,14 @@ impl Treatment {
     }
 }
 
-/// Answers with an event stream.
-pub(crate) fn stream(answer: &Answer, treatment: Treatment, mut recording: Recording) -> Response {
-    let events = answer.events();
-    recording.generating(&answer.usage, events.len());
+/// Answers with an event stream: these events, as they stand on the wire.
+pub(crate) fn stream(
+    events: Vec<String>,
+    usage: &Usage,
+    treatment: Treatment,
+    mut recording: Recording,
+) -> Response {
+    recording.generating(usage, events.len());
     let (to, body) = feed();
     tokio::spawn(send(events, treatment, recording, to));
     let mut response = body.into_response();
@@ -195,7 +197,7 @@ pub(crate) fn stream(answer: &Answer, treatment: Treatment, mut recording: Recor
 }
 
 async fn send(
-    events: Vec<Value>,
+    events: Vec<String>,
     treatment: Treatment,
     mut recording: Recording,
     to: mpsc::Sender<Piece>,
@@ -204,8 +206,8 @@ async fn send(
     let stop = treatment
         .fault
         .as_ref()
-        .and_then(|fault| stop_of(fault, total));
-    for (i, event) in events.iter().enumerate() {
+        .and_then(|fault| stop_of(fault, treatment.api, total));
+    for (i, event) in events.into_iter().enumerate() {
         for barrier in treatment
             .barriers
             .iter()
@@ -222,7 +224,7 @@ async fn send(
         if !treatment.delay().is_zero() {
             tokio::time::sleep(treatment.delay()).await;
         }
-        if to.send(Piece::Data(sse(event).into())).await.is_err() {
+        if to.send(Piece::Data(event.into())).await.is_err() {
             return;
         }
         recording.sent(i + 1);
@@ -256,13 +258,15 @@ async fn end_early(stop: &Stop, events: usize, recording: Recording, to: mpsc::S
 
 /// Answers with one JSON document. Faults in mid-stream cut the connection here.
 pub(crate) async fn whole(
-    answer: &Answer,
+    text: String,
+    usage: &Usage,
     treatment: Treatment,
     mut recording: Recording,
 ) -> Response {
-    recording.generating(&answer.usage, 1);
+    recording.generating(usage, 1);
     let (to, body) = feed();
-    match treatment.fault.as_ref().and_then(|fault| stop_of(fault, 1)) {
+    let stop = treatment.fault.as_ref();
+    match stop.and_then(|fault| stop_of(fault, treatment.api, 1)) {
         Some((_, stop)) => {
             let stop = if matches!(stop, Stop::Silence) {
                 Stop::Silence
@@ -273,7 +277,6 @@ pub(crate) async fn whole(
         }
         None => {
             tokio::time::sleep(treatment.delay()).await;
-            let text = answer.message().to_string();
             tokio::spawn(async move {
                 if to.send(Piece::Data(text.into())).await.is_ok() && to.reserve().await.is_ok() {
                     recording.sent(1);

@@ -9,6 +9,7 @@ use serde_json::Value;
 use tokio::{sync::watch, time::Instant};
 
 use super::{
+    chat::Manner,
     fault::{ALWAYS, Fault, FaultScope},
     gate::Barrier,
     record::{Outcome, RequestRecord},
@@ -37,6 +38,16 @@ const MODELS: [&str; 16] = [
     "claude-haiku-4-5",
 ];
 
+/// The same of those that chat completions are asked for.
+pub(crate) const CHAT_MODELS: [&str; 6] = [
+    "gpt-6.1-sol",
+    "gpt-6-luna",
+    "gpt-5.5",
+    "gpt-5.4-mini",
+    "gpt-5.4-nano",
+    "gpt-5.4",
+];
+
 /// What becomes of the requests' bodies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Bodies {
@@ -58,6 +69,7 @@ pub(crate) struct Inner {
     pub(crate) records: Vec<RequestRecord>,
     pub(crate) barriers: Vec<Barrier>,
     pub(crate) sent: SentCalls,
+    pub(crate) manner: Manner,
     injected: VecDeque<(Fault, u32)>,
     attempts: HashMap<(String, usize, String), u32>,
     used: HashMap<(String, usize, usize, Option<String>), u32>,
@@ -109,6 +121,7 @@ impl Inner {
 
     pub(crate) fn knows(&self, model: &str) -> bool {
         model.starts_with("scripted")
+            || CHAT_MODELS.iter().any(|known| model.starts_with(known))
             || self
                 .models
                 .iter()

@@ -42,6 +42,14 @@ impl SentCalls {
     }
 }
 
+impl SentCalls {
+    /// Whether a call that comes back is the one that was made, if it was made here.
+    pub(crate) fn is_as_made(&self, id: &str, name: &str, input: &Value) -> bool {
+        let made = self.0.get(id);
+        made.is_none_or(|made| made.name == name && made.input == *input)
+    }
+}
+
 pub(crate) fn check(version: Option<&str>, body: &Value, sent: &SentCalls) -> Result<(), ApiError> {
     let version =
         version.ok_or_else(|| ApiError::invalid("anthropic-version: header is required"))?;

@@ -143,7 +143,7 @@ impl Answer {
         events.push(json!({"type": "content_block_stop", "index": index}));
     }
 
-    fn pieces(&self, text: &Value) -> impl Iterator<Item = String> {
+    pub(crate) fn pieces(&self, text: &Value) -> impl Iterator<Item = String> {
         let chars: Vec<char> = text.as_str().unwrap_or_default().chars().collect();
         chars
             .chunks(self.chunk_chars)

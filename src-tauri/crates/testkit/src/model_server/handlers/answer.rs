@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::arrival::{Arrival, with_id, with_limits};
 use crate::model_server::{
+    chat::{self, Api},
     fault::Fault,
     gate::{Barrier, HoldPoint},
     listener::Scissors,
@@ -18,7 +19,7 @@ use crate::model_server::{
     script::{Script, Turn, Usage},
     state::Shared,
     view::RequestView,
-    wire::Answer,
+    wire::{Answer, sse},
 };
 
 pub(super) async fn answer(
@@ -29,6 +30,10 @@ pub(super) async fn answer(
 ) -> Response {
     let (view, script) = {
         let mut inner = shared.lock();
+        let body = match arrival.api {
+            Api::Messages => body,
+            Api::Chat => chat::as_messages(&body),
+        };
         let mut view = RequestView::new(body, inner.default_script.as_deref());
         let script = inner.scripts.get(&view.script).cloned();
         let side = view.is_side_request();
@@ -121,7 +126,13 @@ async fn deliver(
     );
     let barriers = {
         let mut inner = shared.lock();
-        inner.sent.remember(&answer.content);
+        match arrival.api {
+            Api::Messages => inner.sent.remember(&answer.content),
+            // Nothing of what is thought goes back on this API.
+            Api::Chat => inner
+                .sent
+                .remember(&chat::without_thinking(&answer.content)),
+        }
         inner
             .barriers
             .iter()
@@ -130,6 +141,7 @@ async fn deliver(
             .collect()
     };
     let treatment = Treatment {
+        api: arrival.api,
         fault,
         delay: Duration::from_millis(turn.chunk_delay_ms),
         barriers,
@@ -143,20 +155,38 @@ async fn send(
     view: &RequestView,
     arrival: Arrival,
 ) -> Response {
-    let response = if view.body["stream"] == true {
-        reply::stream(answer, treatment, arrival.recording)
-    } else {
-        reply::whole(answer, treatment, arrival.recording).await
+    let streamed = view.body["stream"] == true;
+    let usage = &answer.usage;
+    let (api, id) = (arrival.api, arrival.request_id.clone());
+    let response = match (streamed, api) {
+        (true, Api::Messages) => {
+            let events = answer.events().iter().map(sse).collect();
+            reply::stream(events, usage, treatment, arrival.recording)
+        }
+        (true, Api::Chat) => {
+            let events = chat::events(answer, &view.body);
+            reply::stream(events, usage, treatment, arrival.recording)
+        }
+        (false, Api::Messages) => {
+            let text = answer.message().to_string();
+            reply::whole(text, usage, treatment, arrival.recording).await
+        }
+        (false, Api::Chat) => {
+            let text = chat::whole(answer, &view.body).to_string();
+            reply::whole(text, usage, treatment, arrival.recording).await
+        }
     };
-    with_limits(with_id(response, &arrival.request_id))
+    with_limits(with_id(response, api, &id), api)
 }
 
 async fn side_answer(view: &RequestView, arrival: Arrival) -> Response {
     let turn = Turn::text("{\"title\": \"Scripted side answer\"}").usage(Usage::of(200, 10));
+    let api = arrival.api;
     let answer = Answer::new(&turn, view.model(), u64::MAX);
     send(
         &answer,
         Treatment {
+            api,
             fault: None,
             delay: Duration::ZERO,
             barriers: Vec::new(),

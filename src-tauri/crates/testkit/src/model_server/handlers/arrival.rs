@@ -11,6 +11,7 @@ use axum::{
 use serde_json::Value;
 
 use crate::model_server::{
+    chat::Api,
     fault::ApiError,
     record::{Outcome, RequestKind, RequestRecord},
     reply::Recording,
@@ -36,6 +37,8 @@ pub(super) struct Arrival {
     pub(super) recording: Recording,
     pub(super) request_id: String,
     pub(super) key: Option<String>,
+    /// Whose words the answer is in.
+    pub(super) api: Api,
 }
 
 pub(super) fn arrive(
@@ -92,6 +95,7 @@ pub(super) fn arrive(
         recording: Recording::new(shared.clone(), seq),
         request_id,
         key,
+        api: Api::of(uri.path(), headers),
     }
 }
 
@@ -107,13 +111,14 @@ impl Arrival {
     pub(super) fn fail(self, error: ApiError) -> Response {
         let status =
             StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = (status, Json(error.body(&self.request_id))).into_response();
+        let mut response =
+            (status, Json(self.api.error_body(&error, &self.request_id))).into_response();
         if let Some(seconds) = error.retry_after_s {
             response
                 .headers_mut()
                 .insert("retry-after", HeaderValue::from(seconds));
         }
-        let response = with_id(response, &self.request_id);
+        let response = with_id(response, self.api, &self.request_id);
         self.recording.close(Outcome::Error {
             status: error.status,
             message: error.message,
@@ -122,7 +127,7 @@ impl Arrival {
     }
 
     pub(super) fn done(self, body: Value) -> Response {
-        let response = with_id(Json(body).into_response(), &self.request_id);
+        let response = with_id(Json(body).into_response(), self.api, &self.request_id);
         self.recording.close(Outcome::Full);
         response
     }
@@ -144,33 +149,28 @@ impl Arrival {
     }
 }
 
-pub(super) fn with_id(mut response: Response, request_id: &str) -> Response {
+pub(super) fn with_id(mut response: Response, api: Api, request_id: &str) -> Response {
     let headers = response.headers_mut();
     headers.insert(
-        "request-id",
+        api.id_header(),
         HeaderValue::from_str(request_id).expect("ids are hex"),
     );
-    headers.insert(
-        "anthropic-organization-id",
-        HeaderValue::from_static("00000000-0000-4000-8000-000000000000"),
-    );
+    if api == Api::Messages {
+        headers.insert(
+            "anthropic-organization-id",
+            HeaderValue::from_static("00000000-0000-4000-8000-000000000000"),
+        );
+    }
     response
 }
 
 /// The limits the API reports with every answer; far away and never reached.
-pub(super) fn with_limits(mut response: Response) -> Response {
-    for gauge in ["requests", "tokens", "input-tokens", "output-tokens"] {
-        for (part, value) in [
-            ("limit", "4000000"),
-            ("remaining", "3999999"),
-            ("reset", "2099-01-01T00:00:00Z"),
-        ] {
-            let name = HeaderName::try_from(format!("anthropic-ratelimit-{gauge}-{part}"))
-                .expect("a legal header name");
-            response
-                .headers_mut()
-                .insert(name, HeaderValue::from_static(value));
-        }
+pub(super) fn with_limits(mut response: Response, api: Api) -> Response {
+    for (name, value) in api.far_limits() {
+        let name = HeaderName::try_from(name).expect("a legal header name");
+        response
+            .headers_mut()
+            .insert(name, HeaderValue::from_static(value));
     }
     response
 }
