@@ -15,10 +15,7 @@
 mod assemble;
 mod content;
 mod errors;
-mod http;
 mod request;
-mod sse;
-mod stream;
 #[cfg(test)]
 mod tests;
 mod usage;
@@ -33,8 +30,9 @@ use secrets::Secret;
 use serde::Deserialize;
 
 use crate::driver::{Checked, Driver, Host, Turn, TurnError, TurnRequest};
+use crate::wire::{http, listen, trouble};
 
-pub use http::{BaseUrlError, Http, HttpError};
+pub use crate::wire::{BaseUrlError, Http, HttpError};
 pub use request::{estimate_tokens, frame};
 
 /// The API version spoken: since it, sampling parameters are errors.
@@ -67,7 +65,11 @@ impl AnthropicDriver {
     /// # Errors
     /// If `base_url` is not an http(s) address, or holds a user, password or query.
     pub fn new(base_url: &str, http: Http) -> Result<Self, BaseUrlError> {
-        let base = http::base_url(base_url)?;
+        let mut base = http::address(base_url)?;
+        // A `/v1` at the end is what other tools want.
+        let path = base.path();
+        let path = path.strip_suffix("/v1").unwrap_or(path).to_owned();
+        base.set_path(&path);
         let http = http.for_host(&base);
         Ok(Self {
             base,
@@ -83,18 +85,12 @@ impl AnthropicDriver {
         self
     }
 
-    /// `scheme://host[:port]/path`, as messages name the endpoint.
     fn endpoint(&self) -> String {
-        self.base.as_str().trim_end_matches('/').to_owned()
+        http::name_of(&self.base)
     }
 
-    /// `path` below the base address; its parts are escaped.
     fn url(&self, parts: &[&str]) -> Url {
-        let mut url = self.base.clone();
-        if let Ok(mut path) = url.path_segments_mut() {
-            path.pop_if_empty().extend(parts);
-        }
-        url
+        http::below(&self.base, parts)
     }
 
     fn headers(&self, key: Option<&Secret>) -> Result<HeaderMap, TurnError> {
@@ -118,7 +114,7 @@ impl AnthropicDriver {
             let response = request
                 .send()
                 .await
-                .map_err(|error| errors::of_transport(&endpoint, &error))?;
+                .map_err(|error| trouble::of_transport(&endpoint, &error))?;
             let (status, headers) = (response.status(), response.headers().clone());
             let body = http::bounded_body(response).await;
             Ok(Answer {
@@ -177,14 +173,14 @@ impl Driver for AnthropicDriver {
             .post(self.url(&["v1", "messages"]))
             .headers(headers)
             .body(body);
-        stream::Listener {
+        listen::Listener {
             endpoint: &endpoint,
             model: &request.model,
             silence: Duration::from_millis(request.silence_ms.max(1)),
             cancel: &request.cancel,
             host,
         }
-        .ask(post)
+        .ask(post, assemble::Assembly::new(&request.model))
         .await
     }
 

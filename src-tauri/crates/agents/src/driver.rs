@@ -8,7 +8,9 @@
 use std::path::PathBuf;
 
 use async_trait::async_trait;
-use domain::{Charge, MessageOrigin, OpClass, OpErrorKind, OpOutcome, Timestamp, UsagePart};
+use domain::{
+    Charge, MessageOrigin, NanoUsd, OpClass, OpErrorKind, OpOutcome, Timestamp, UsagePart,
+};
 use secrets::Secret;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -23,9 +25,10 @@ pub enum ChatMessage {
         /// The text.
         text: String,
     },
-    /// The model's content blocks, the JSON array exactly as received.
+    /// The model's content blocks, in the words of the Messages API whoever answered; what
+    /// came from that API exactly as received.
     Model {
-        /// JSON text; sent back byte for byte.
+        /// JSON text; sent back byte for byte to where it came from.
         content: String,
     },
     /// The result of one tool call. Consecutive results (and user texts after
@@ -58,7 +61,8 @@ pub struct ToolSpec {
 pub struct Frame {
     /// The system prompt.
     pub system: String,
-    /// Tool definitions as the wire wants them.
+    /// Tool definitions in the words of the Messages API; other drivers translate them, so
+    /// that a run's frame stays the same whoever answers.
     pub tools: Value,
 }
 
@@ -138,6 +142,9 @@ pub enum Stop {
     Refusal(Option<String>),
     /// The context window is full.
     ContextFull,
+    /// It ended with a call of this tool in its text, where nothing can run it: the server
+    /// does not understand its model's way of calling tools, or the model lost it.
+    CallInText(String),
     /// Anything newer than this code, by its word.
     Other(String),
 }
@@ -152,6 +159,7 @@ impl Stop {
             Self::Pause => "pause_turn",
             Self::Refusal(_) => "refusal",
             Self::ContextFull => "model_context_window_exceeded",
+            Self::CallInText(_) => "tool_call_in_text",
             Self::Other(word) => word,
         }
     }
@@ -166,6 +174,20 @@ pub struct Usage {
     pub raw: Value,
     /// The provider's request id.
     pub request_id: Option<String>,
+    /// Whether the provider counted, or we had to.
+    pub counted: Counted,
+    /// What the provider itself says it cost.
+    pub cost: Option<NanoUsd>,
+}
+
+/// Who counted the tokens of a call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Counted {
+    /// The provider, in its answer.
+    #[default]
+    Reported,
+    /// Nobody: they are guessed from the length of what was sent and answered.
+    Estimated,
 }
 
 /// A turn that was answered.

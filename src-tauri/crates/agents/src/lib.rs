@@ -4,9 +4,15 @@
 pub mod anthropic;
 pub mod claude_code;
 mod driver;
+mod models;
+pub mod openai;
 pub mod tools;
+mod wire;
+
+pub use models::same_model;
+pub use wire::{BaseUrlError, Http, HttpError};
 
 pub use driver::{
-    AgentContext, Answered, ChatMessage, Checked, Delta, Driver, Frame, Host, HostGone,
+    AgentContext, Answered, ChatMessage, Checked, Counted, Delta, Driver, Frame, Host, HostGone,
     ObservedCall, Permit, Stop, ToolCall, ToolSpec, Turn, TurnError, TurnRequest, Usage,
 };

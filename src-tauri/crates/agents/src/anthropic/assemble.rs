@@ -3,30 +3,17 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use reqwest::StatusCode;
+use reqwest::header::HeaderMap;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::content::{Block, End, Fields, Finished, Input};
-use super::errors::ApiError;
+use super::errors::{self, ApiError};
 use super::usage;
-use crate::driver::{Answered, Delta, Stop, ToolCall, Turn, Usage};
-
-/// Why a stream is no answer.
-#[derive(Debug)]
-pub(super) enum Broken {
-    /// The API said so in an `error` event.
-    Api(ApiError),
-    /// Something that is not an event of this API.
-    Garbage(String),
-}
-
-/// Whether the answer is complete.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Complete {
-    No,
-    Yes,
-}
+use crate::driver::{Answered, Delta, Stop, ToolCall, Turn, TurnError, Usage};
+use crate::wire::listen::{Answer, Broken, Complete};
 
 /// An answer so far.
 #[derive(Debug)]
@@ -36,8 +23,8 @@ pub(super) struct Assembly {
     blocks: BTreeMap<u64, Block>,
     usage: Value,
     stop: Option<Stop>,
-    pub(super) answered: Answered,
-    pub(super) complete: Complete,
+    answered: Answered,
+    complete: Complete,
 }
 
 #[derive(Deserialize)]
@@ -118,9 +105,8 @@ impl Assembly {
     }
 
     /// Takes the data of one event. Types nobody knows yet are passed over.
-    pub(super) fn event(&mut self, data: &[u8]) -> Result<Option<Delta>, Broken> {
-        let data = std::str::from_utf8(data)
-            .map_err(|_| Broken::Garbage("bytes that are no text".to_owned()))?;
+    fn take(&mut self, data: &[u8]) -> Result<Option<Delta>, Broken> {
+        let data = std::str::from_utf8(data).map_err(|_| Broken::no_text())?;
         if data.is_empty() {
             return Ok(None);
         }
@@ -148,9 +134,7 @@ impl Assembly {
             }
             "message_stop" => self.complete = Complete::Yes,
             "error" => {
-                return Err(Broken::Api(
-                    ApiError::read(data.as_bytes()).unwrap_or_default(),
-                ));
+                return Err(ApiError::read(data.as_bytes()).unwrap_or_default().into());
             }
             _ => {}
         }
@@ -158,9 +142,8 @@ impl Assembly {
     }
 
     /// Takes a whole message, as servers answer that do not stream.
-    pub(super) fn whole(&mut self, body: &[u8]) -> Result<(), Broken> {
-        let text = std::str::from_utf8(body)
-            .map_err(|_| Broken::Garbage("bytes that are no text".to_owned()))?;
+    fn take_whole(&mut self, body: &[u8]) -> Result<(), Broken> {
+        let text = std::str::from_utf8(body).map_err(|_| Broken::no_text())?;
         let kind: Kind<'_> = read(text)?;
         match &*kind.kind {
             "message" => {
@@ -168,8 +151,8 @@ impl Assembly {
                 self.complete = Complete::Yes;
                 Ok(())
             }
-            "error" => Err(Broken::Api(ApiError::read(body).unwrap_or_default())),
-            _ => Err(Broken::Garbage(excerpt(text))),
+            "error" => Err(ApiError::read(body).unwrap_or_default().into()),
+            _ => Err(Broken::garbage(text)),
         }
     }
 
@@ -240,15 +223,9 @@ impl Assembly {
         }
     }
 
-    /// Usage as far as it was reported, if the model had begun.
-    pub(super) fn partial(&self, request_id: Option<String>) -> Option<Usage> {
-        (self.answered == Answered::Begun)
-            .then(|| usage::of(&self.model, self.usage.clone(), request_id))
-    }
-
     /// The answer. Tool calls that `max_tokens` cut off in the middle are left out
     /// of it: they can neither be run nor sent back.
-    pub(super) fn into_turn(self, request_id: Option<String>) -> Turn {
+    fn into_answer(self, request_id: Option<String>) -> Turn {
         let usage = usage::of(&self.model, self.usage, request_id);
         let cut_off = |finished: &Finished, end: End| {
             finished.kind == "tool_use" && (end == End::Open || finished.input == Input::Broken)
@@ -300,6 +277,44 @@ impl Assembly {
     }
 }
 
+impl Answer for Assembly {
+    fn event(&mut self, data: &[u8]) -> Result<Vec<Delta>, Broken> {
+        self.take(data).map(|delta| delta.into_iter().collect())
+    }
+
+    fn whole(&mut self, body: &[u8]) -> Result<(), Broken> {
+        self.take_whole(body)
+    }
+
+    fn complete(&self) -> Complete {
+        self.complete
+    }
+
+    fn answered(&self) -> Answered {
+        self.answered
+    }
+
+    /// Usage as far as it was reported, if the model had begun.
+    fn partial(&self, request_id: Option<String>) -> Option<Usage> {
+        (self.answered == Answered::Begun)
+            .then(|| usage::of(&self.model, self.usage.clone(), request_id))
+    }
+
+    fn into_turn(self, request_id: Option<String>) -> Turn {
+        self.into_answer(request_id)
+    }
+
+    fn refused(
+        endpoint: &str,
+        model: &str,
+        status: StatusCode,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> TurnError {
+        errors::of_status(endpoint, model, status, headers, body)
+    }
+}
+
 fn stop(reason: &str, category: Option<String>) -> Stop {
     match reason {
         "end_turn" | "stop_sequence" => Stop::EndTurn,
@@ -313,9 +328,5 @@ fn stop(reason: &str, category: Option<String>) -> Stop {
 }
 
 fn read<'de, T: Deserialize<'de>>(data: &'de str) -> Result<T, Broken> {
-    serde_json::from_str(data).map_err(|_| Broken::Garbage(excerpt(data)))
-}
-
-fn excerpt(data: &str) -> String {
-    format!("{:?}", data.chars().take(80).collect::<String>())
+    serde_json::from_str(data).map_err(|_| Broken::garbage(data))
 }

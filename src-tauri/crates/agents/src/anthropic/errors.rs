@@ -8,12 +8,13 @@ mod tests;
 
 use domain::OpErrorKind;
 use jiff::Timestamp;
-use jiff::fmt::rfc2822;
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 use serde::Deserialize;
 
-use crate::driver::{Answered, TurnError, Usage};
+use crate::driver::TurnError;
+use crate::wire::listen::Broken;
+use crate::wire::trouble::{by_should_retry, header, ms_until, request_id, retry_after, shortened};
 
 /// Spend limits: they end with the month or when somebody raises them, so
 /// nothing is gained by asking again.
@@ -97,27 +98,6 @@ impl ApiError {
     }
 }
 
-impl TurnError {
-    /// A turn that never came to an answer.
-    pub(crate) fn refused(kind: OpErrorKind, message: String) -> Self {
-        Self {
-            kind,
-            message,
-            retry_after_ms: None,
-            partial: None,
-            charge: None,
-            answered: Answered::No,
-        }
-    }
-
-    /// With what was seen of an answer.
-    pub(super) fn seen(mut self, answered: Answered, partial: Option<Usage>) -> Self {
-        self.answered = answered;
-        self.partial = partial;
-        self
-    }
-}
-
 /// The endpoint does not have the model.
 pub(super) fn unknown_model(endpoint: &str, model: &str) -> TurnError {
     let message = format!("{endpoint} does not know the model \"{model}\"");
@@ -167,50 +147,13 @@ pub(super) fn of_status(
     }
 }
 
-/// An error event in the middle of an answer.
-pub(super) fn of_event(endpoint: &str, error: &ApiError) -> TurnError {
-    let message = format!("{endpoint} broke off its answer: {}", error.words());
-    TurnError::refused(error.kind_by_type(), message)
-}
-
-/// A request that got no answer.
-pub(super) fn of_transport(endpoint: &str, error: &reqwest::Error) -> TurnError {
-    let why = innermost(error);
-    if error.is_builder() {
-        return TurnError::refused(
-            OpErrorKind::BadRequest,
-            format!("the request to {endpoint} cannot be made: {why}"),
-        );
+impl From<ApiError> for Broken {
+    fn from(error: ApiError) -> Self {
+        Self::Api {
+            kind: error.kind_by_type(),
+            words: error.words(),
+        }
     }
-    if error.is_connect() || error.is_dns() {
-        return TurnError::refused(
-            OpErrorKind::Offline,
-            format!("no connection to {endpoint}: {why}"),
-        );
-    }
-    TurnError::refused(
-        OpErrorKind::Cut,
-        format!("the connection to {endpoint} was cut: {why}"),
-    )
-}
-
-/// The last cause of an error: what the system said. Without the URL.
-pub(super) fn innermost(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(next) = cause.source() {
-        cause = next;
-    }
-    match cause.downcast_ref::<reqwest::Error>() {
-        Some(_) => "it was given up".to_owned(),
-        None => shortened(&cause.to_string()),
-    }
-}
-
-/// The provider's id of a request.
-pub(super) fn request_id(headers: &HeaderMap) -> Option<String> {
-    header(headers, "request-id")
-        .or_else(|| header(headers, "x-request-id"))
-        .map(str::to_owned)
 }
 
 fn kind_of(status: StatusCode, api: Option<&ApiError>) -> OpErrorKind {
@@ -223,31 +166,6 @@ fn kind_of(status: StatusCode, api: Option<&ApiError>) -> OpErrorKind {
         503 | 529 => OpErrorKind::Overloaded,
         408 | 409 | 500.. => OpErrorKind::Server,
         _ => OpErrorKind::BadRequest,
-    }
-}
-
-/// `x-should-retry` overrides the status, as in the vendor's SDK.
-fn by_should_retry(kind: OpErrorKind, headers: &HeaderMap) -> OpErrorKind {
-    match (header(headers, "x-should-retry"), kind) {
-        (
-            Some("false"),
-            OpErrorKind::Server | OpErrorKind::Overloaded | OpErrorKind::RateLimited,
-        ) => OpErrorKind::BadRequest,
-        (Some("true"), OpErrorKind::BadRequest) => OpErrorKind::Server,
-        _ => kind,
-    }
-}
-
-/// `retry-after-ms`, else `retry-after` in seconds or as a date. A date is
-/// measured against the answer's own `date`, so that no clock of ours matters.
-fn retry_after(headers: &HeaderMap) -> Option<u64> {
-    if let Some(ms) = header(headers, "retry-after-ms").and_then(|text| text.parse().ok()) {
-        return whole_ms(ms);
-    }
-    let text = header(headers, "retry-after")?;
-    match text.parse::<f64>() {
-        Ok(seconds) => whole_ms(seconds * 1000.0),
-        Err(_) => ms_until(http_date(text)?, headers),
     }
 }
 
@@ -268,35 +186,4 @@ fn limit_reset(headers: &HeaderMap) -> Option<u64> {
         }
     }
     exhausted.or(any)
-}
-
-fn ms_until(moment: Timestamp, headers: &HeaderMap) -> Option<u64> {
-    let now = http_date(header(headers, "date")?)?;
-    whole_ms((moment.as_millisecond() - now.as_millisecond()) as f64)
-}
-
-fn http_date(text: &str) -> Option<Timestamp> {
-    rfc2822::DateTimeParser::new().parse_timestamp(text).ok()
-}
-
-/// Only waits that are waits: the SDK ignores zero and less, too.
-fn whole_ms(ms: f64) -> Option<u64> {
-    (ms.is_finite() && ms > 0.0).then(|| ms.ceil() as u64)
-}
-
-fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers.get(name)?.to_str().ok().map(str::trim)
-}
-
-/// Long enough to understand, short enough for a line.
-fn shortened(text: &str) -> String {
-    const MOST: usize = 400;
-    let line: String = text
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
-    match line.char_indices().nth(MOST) {
-        Some((at, _)) => format!("{}…", &line[..at]),
-        None => line,
-    }
 }

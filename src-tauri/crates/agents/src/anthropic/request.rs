@@ -4,8 +4,10 @@
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
+
 use domain::{OpErrorKind, OpOutcome};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
@@ -77,7 +79,7 @@ fn no_tools(tools: &Value) -> bool {
 #[serde(tag = "role", content = "content", rename_all = "lowercase")]
 enum Message<'a> {
     User(Vec<UserBlock<'a>>),
-    Assistant(&'a RawValue),
+    Assistant(Cow<'a, RawValue>),
 }
 
 #[derive(Serialize)]
@@ -179,11 +181,9 @@ fn messages(conversation: &[ChatMessage]) -> Result<Vec<Message<'_>>, serde_json
                 }));
             }
             ChatMessage::Model { content } => {
-                // An answer of nothing (all of it was cut off) cannot be sent back.
-                let raw: &RawValue = serde_json::from_str(content)?;
-                if !is_empty_list(raw) {
+                if let Some(blocks) = sendable(content)? {
                     end_user_turn(&mut messages, &mut results, &mut texts);
-                    messages.push(Message::Assistant(raw));
+                    messages.push(Message::Assistant(blocks));
                 }
             }
         }
@@ -192,8 +192,28 @@ fn messages(conversation: &[ChatMessage]) -> Result<Vec<Message<'_>>, serde_json
     Ok(messages)
 }
 
-fn is_empty_list(raw: &RawValue) -> bool {
-    serde_json::from_str::<Vec<&RawValue>>(raw.get()).is_ok_and(|blocks| blocks.is_empty())
+/// A stored answer as it may be sent: as it came, but for what another API's model thought,
+/// which this one does not know. `None` if nothing is left: an answer of nothing (all of it
+/// was cut off) cannot be sent back.
+fn sendable(content: &str) -> Result<Option<Cow<'_, RawValue>>, serde_json::Error> {
+    #[derive(Deserialize)]
+    struct Kind<'a> {
+        #[serde(rename = "type", borrow, default)]
+        kind: Cow<'a, str>,
+    }
+    let raw: &RawValue = serde_json::from_str(content)?;
+    let blocks: Vec<&RawValue> = serde_json::from_str(raw.get())?;
+    let foreign = |block: &&RawValue| {
+        serde_json::from_str::<Kind<'_>>(block.get()).is_ok_and(|block| block.kind == "reasoning")
+    };
+    if !blocks.iter().any(foreign) {
+        return Ok((!blocks.is_empty()).then_some(Cow::Borrowed(raw)));
+    }
+    let own: Vec<&RawValue> = blocks.into_iter().filter(|block| !foreign(block)).collect();
+    if own.is_empty() {
+        return Ok(None);
+    }
+    serde_json::value::to_raw_value(&own).map(|own| Some(Cow::Owned(own)))
 }
 
 fn end_user_turn<'a>(

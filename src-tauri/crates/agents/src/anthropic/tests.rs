@@ -317,7 +317,10 @@ async fn a_check_finds_out_about_model_key_and_server() {
 
 #[test]
 fn base_urls_are_looked_at() {
-    let url = |given: &str| http::base_url(given).map(|url| url.to_string());
+    let url = |given: &str| {
+        let driver = AnthropicDriver::new(given, Http::new().expect("a client"));
+        driver.map(|driver| driver.base.to_string())
+    };
     assert_eq!(
         url("http://localhost:11434/v1/").as_deref(),
         Ok("http://localhost:11434/")

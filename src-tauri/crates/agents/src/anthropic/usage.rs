@@ -44,6 +44,7 @@ pub(super) fn of(model: &str, raw: Value, request_id: Option<String>) -> Usage {
         parts,
         raw,
         request_id,
+        ..Usage::default()
     }
 }
 

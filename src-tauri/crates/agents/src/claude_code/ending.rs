@@ -76,6 +76,7 @@ pub(crate) fn of(
         parts: charge.parts.clone(),
         raw: charge.raw.clone(),
         request_id: charge.request_id.clone(),
+        ..Usage::default()
     };
     Err(TurnError {
         partial: if short {

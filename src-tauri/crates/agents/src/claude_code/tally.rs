@@ -134,7 +134,7 @@ impl Tally {
         Some(Usage {
             parts,
             raw: json!({"counted_from": "the answers seen", "answers": self.answers.len()}),
-            request_id: None,
+            ..Usage::default()
         })
     }
 

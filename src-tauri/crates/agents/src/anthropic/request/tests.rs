@@ -148,3 +148,23 @@ fn thinking_is_asked_for_where_it_is_taken_and_sampling_never() {
         "{text}"
     );
 }
+
+#[test]
+fn what_another_apis_model_thought_is_left_out() {
+    let answer = r#"[{"type":"reasoning","from":"http://here","reasoning_content":"hm"},{"type":"tool_use","id":"a","name":"look","input":{"n": 1.50}}]"#;
+    let text = text_of(
+        "claude-opus-4-5",
+        vec![
+            user("go"),
+            model(answer),
+            result("a", "x", OpOutcome::Ok),
+            model(r#"[{"type":"reasoning","from":"http://here","reasoning":"only"}]"#),
+            user("more"),
+        ],
+    );
+    assert!(!text.contains("reasoning"), "{text}");
+    assert!(
+        text.contains(r#"{"role":"assistant","content":[{"type":"tool_use","id":"a","name":"look","input":{"n": 1.50}}]}"#),
+        "{text}"
+    );
+}

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use reqwest::{Client, Url, redirect};
 
+use crate::openai::Learned;
+
 /// How long making a connection may take, as in the vendor's SDK.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 
@@ -17,6 +19,8 @@ pub struct Http {
     outside: Client,
     /// Without any proxy: for servers on this machine.
     loopback: Client,
+    /// What servers turned out not to take.
+    pub(crate) learned: Learned,
 }
 
 /// The HTTP client cannot be made.
@@ -28,7 +32,7 @@ pub struct HttpError(#[from] reqwest::Error);
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BaseUrlError {
     /// It is not an address at all.
-    #[error("\"{0}\" is not a URL: it should look like https://api.anthropic.com")]
+    #[error("\"{0}\" is not a URL: it should look like https://host or http://host:port")]
     NotAUrl(String),
     /// A scheme nobody speaks here.
     #[error("{0}: is not spoken here, only https: and http:")]
@@ -53,10 +57,11 @@ impl Http {
         Ok(Self {
             outside: builder().build()?,
             loopback: builder().no_proxy().build()?,
+            learned: Learned::default(),
         })
     }
 
-    pub(super) fn for_host(self, base: &Url) -> Client {
+    pub(crate) fn for_host(self, base: &Url) -> Client {
         if is_loopback(base) {
             self.loopback
         } else {
@@ -75,7 +80,7 @@ fn builder() -> reqwest::ClientBuilder {
         .tcp_keepalive(Duration::from_secs(30))
 }
 
-fn is_loopback(base: &Url) -> bool {
+pub(crate) fn is_loopback(base: &Url) -> bool {
     let host = base
         .host_str()
         .unwrap_or_default()
@@ -87,9 +92,23 @@ fn is_loopback(base: &Url) -> bool {
             .is_ok_and(|ip| ip.is_loopback())
 }
 
-/// A base URL as given by a user. A trailing `/v1` is what other tools want; it
-/// is left out.
-pub(super) fn base_url(given: &str) -> Result<Url, BaseUrlError> {
+/// Whether an address is in the user's own network: private by its number (RFC 1918, RFC
+/// 4193), or a name that no public name server has.
+pub(crate) fn is_private(base: &Url) -> bool {
+    let host = base.host_str().unwrap_or_default();
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    match bare.parse() {
+        Ok(std::net::IpAddr::V4(ip)) => ip.is_private() || ip.is_link_local(),
+        Ok(std::net::IpAddr::V6(ip)) => ip.is_unique_local() || ip.is_unicast_link_local(),
+        Err(_) => {
+            let suffixes = [".local", ".lan", ".home.arpa", ".internal"];
+            !host.contains('.') || suffixes.iter().any(|suffix| host.ends_with(suffix))
+        }
+    }
+}
+
+/// A base URL as given by a user, without a slash at its end.
+pub(crate) fn address(given: &str) -> Result<Url, BaseUrlError> {
     let mut url = Url::parse(given.trim()).map_err(|_| BaseUrlError::NotAUrl(given.to_owned()))?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(BaseUrlError::Scheme(url.scheme().to_owned()));
@@ -100,14 +119,27 @@ pub(super) fn base_url(given: &str) -> Result<Url, BaseUrlError> {
     if url.query().is_some() || url.fragment().is_some() {
         return Err(BaseUrlError::Query);
     }
-    let path = url.path().trim_end_matches('/');
-    let path = path.strip_suffix("/v1").unwrap_or(path).to_owned();
+    let path = url.path().trim_end_matches('/').to_owned();
     url.set_path(&path);
     Ok(url)
 }
 
+/// `parts` below a base address; each is escaped.
+pub(crate) fn below(base: &Url, parts: &[&str]) -> Url {
+    let mut url = base.clone();
+    if let Ok(mut path) = url.path_segments_mut() {
+        path.pop_if_empty().extend(parts);
+    }
+    url
+}
+
+/// `scheme://host[:port]/path`, as messages name an endpoint.
+pub(crate) fn name_of(base: &Url) -> String {
+    base.as_str().trim_end_matches('/').to_owned()
+}
+
 /// As much of a body as matters; what cannot be read is left out.
-pub(super) async fn bounded_body(mut response: reqwest::Response) -> Vec<u8> {
+pub(crate) async fn bounded_body(mut response: reqwest::Response) -> Vec<u8> {
     let mut body = Vec::new();
     while let Ok(Some(bytes)) = response.chunk().await {
         let room = BODY_LIMIT.saturating_sub(body.len());

@@ -6,12 +6,12 @@ const EVENT_LIMIT: usize = 64 * 1024 * 1024;
 
 /// An event grew beyond [`EVENT_LIMIT`]: this is no event stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct TooLong;
+pub(crate) struct TooLong;
 
 /// Cuts a stream of bytes, in whatever pieces it arrives, into the data of its
 /// events. Event names are not kept: the API repeats them in the data.
 #[derive(Debug, Default)]
-pub(super) struct Parser {
+pub(crate) struct Parser {
     line: Vec<u8>,
     data: Option<Vec<u8>>,
     /// The last byte was a carriage return: a line feed belongs to it.
@@ -35,7 +35,7 @@ enum SeenALine {
 
 impl Parser {
     /// Takes the next bytes and returns the data of the events they complete.
-    pub(super) fn push(&mut self, bytes: &[u8]) -> Result<Vec<Vec<u8>>, TooLong> {
+    pub(crate) fn push(&mut self, bytes: &[u8]) -> Result<Vec<Vec<u8>>, TooLong> {
         let mut events = Vec::new();
         for &byte in bytes {
             let after_return = std::mem::take(&mut self.after_return);
