@@ -122,20 +122,12 @@ impl PriceBook {
             .map(|entry| (entry.name.as_deref(), entry.provider.as_deref()))
     }
 
-    /// Exactly this id, or this id with a release date (`-YYYYMMDD`). Nothing
-    /// looser: matching by prefix prices a new model as an old one.
+    /// Exactly this id, or this id with a release date (`-YYYYMMDD`, or OpenAI's
+    /// `-YYYY-MM-DD`). Nothing looser: matching by prefix prices a new model as an old one.
     pub(crate) fn entry(&self, model: &str) -> Option<&ModelEntry> {
-        self.models.get(model).or_else(|| {
-            let (undated, date) = model.rsplit_once('-')?;
-            let is_date = date.len() == 8
-                && date.starts_with("20")
-                && date.bytes().all(|b| b.is_ascii_digit());
-            if is_date {
-                self.models.get(undated)
-            } else {
-                None
-            }
-        })
+        self.models
+            .get(model)
+            .or_else(|| self.models.get(undated(model)?))
     }
 
     fn lay_over(&mut self, entries: Vec<Value>) -> Result<(), PriceBookError> {
@@ -193,4 +185,19 @@ fn check(entry: &ModelEntry) -> Result<(), String> {
 /// The first 40 bits, in hex, are plenty to tell versions of one file apart.
 fn content_hash(text: &str) -> String {
     blake3::hash(text.as_bytes()).to_hex()[..10].to_owned()
+}
+
+/// The id before a date of release, if there is one.
+fn undated(model: &str) -> Option<&str> {
+    let is_date = |digits: &str| {
+        digits.len() == 8 && digits.starts_with("20") && digits.bytes().all(|b| b.is_ascii_digit())
+    };
+    let (before, date) = model.rsplit_once('-')?;
+    if is_date(date) {
+        return Some(before);
+    }
+    let (before, month) = before.rsplit_once('-')?;
+    let (before, year) = before.rsplit_once('-')?;
+    let dashed = (year.len(), month.len(), date.len()) == (4, 2, 2);
+    (dashed && is_date(&format!("{year}{month}{date}"))).then_some(before)
 }

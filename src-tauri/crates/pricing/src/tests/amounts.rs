@@ -145,7 +145,12 @@ fn fractions_of_a_nano_are_rounded_once_half_up() {
 fn ids_match_exactly_or_with_a_release_date() {
     let dated = dollars(&part("claude-opus-5-5-20260922", 1_000_000, 0), NOW);
     assert_eq!(dated, "4");
+    let dated = dollars(&part("gpt-5.4-2026-03-05", 100_000, 0), NOW);
+    assert_eq!(dated, "0.25", "OpenAI writes dates with dashes");
     for other in [
+        "gpt-5.4-2026-03",
+        "gpt-5.4-20-2603-05",
+        "gpt-5.4-pro-2026-03-05",
         "claude-opus-5-5-max",
         "claude-opus-5-50",
         "claude-opus-5-5-2026",
