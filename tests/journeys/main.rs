@@ -22,6 +22,7 @@ mod judged;
 mod limits;
 mod locks;
 mod notifications;
+mod openai;
 mod packaging;
 mod preparing;
 mod real_claude;

@@ -185,6 +185,15 @@ export const demoSettings: Setting[] = [
 ];
 
 export const demoAgents = {
+  servers: [
+    {
+      name: "Ollama",
+      kind: "openai" as const,
+      base_url: "http://127.0.0.1:11434/v1",
+      models: ["qwen4:8b", "llama5:latest"],
+      added_as: [],
+    },
+  ],
   agents: [
     {
       name: "Claude Code",

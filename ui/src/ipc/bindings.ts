@@ -42,10 +42,12 @@ export type AgentFound = {
 	added_as: string[],
 };
 
-/**  The agents Longhaul knows of. */
+/**  The agents Longhaul knows of, and the model servers on this machine. */
 export type AgentsFound = {
 	/**  The agents, those that can be used first. */
 	agents: AgentFound[],
+	/**  The servers that answer at their usual addresses. */
+	servers?: ServerFound[],
 };
 
 /**  Asks which agents are installed on this machine. */
@@ -294,6 +296,8 @@ export type BackendView = {
 	simulated: boolean,
 	/**  When it was added. */
 	added_at: Moment | null,
+	/**  What a run on it can count on, and what not. */
+	promises?: Promised[],
 };
 
 /**  A backup of the store. */
@@ -1266,6 +1270,15 @@ Json[] |
 /**  An object. */
 { [key in string]: Json };
 
+/**  How far it can. */
+export type Kept = 
+/**  Always. */
+"yes" | 
+/**  With the exceptions that the words name. */
+"partly" | 
+/**  Not at all. */
+"no";
+
 /**  The user's files as they were before an apply. */
 export type KeptFiles = {
 	/**  A git store of Longhaul's; it goes when the run is discarded. */
@@ -1880,6 +1893,29 @@ export type ProjectUse = {
 
 /**  Asks for the projects runs were made for. */
 export type ProjectsRequest = Record<string, never>;
+
+/**  What a run on a backend can count on, or not. */
+export type PromiseOf = 
+/**  Knowing what it costs. */
+"cost" | 
+/**  Tools that work. */
+"tools" | 
+/**  Being asked before anything happens. */
+"permission" | 
+/**  Stopping it at any moment. */
+"interrupt" | 
+/**  Going on where it was stopped. */
+"resume";
+
+/**  One thing a run on a backend can count on, or not. */
+export type Promised = {
+	/**  What. */
+	of: PromiseOf,
+	/**  How far. */
+	kept: Kept,
+	/**  In words. */
+	words: string,
+};
 
 /**  Why a run stands in the queue. */
 export type QueueReason = 
@@ -2522,6 +2558,20 @@ export type SandboxView = {
 	used: boolean,
 	/**  Why not. */
 	why: string | null,
+};
+
+/**  A model server that answers on this machine. */
+export type ServerFound = {
+	/**  What usually listens there. */
+	name: string,
+	/**  The kind of backend it can be. */
+	kind: BackendKind,
+	/**  Its address. */
+	base_url: string,
+	/**  The models it offers. */
+	models: string[],
+	/**  The backends that use it already. */
+	added_as: string[],
 };
 
 /**  Has the OS start the daemon, or not. */

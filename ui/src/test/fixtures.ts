@@ -219,6 +219,10 @@ export function aBackend(over: Partial<BackendView> = {}): BackendView {
     key: { from: "keychain" },
     simulated: false,
     added_at: ago(86400),
+    promises: [
+      { of: "cost", kept: "yes", words: "Exact: the API's own count at the price book's rates." },
+      { of: "resume", kept: "yes", words: "Exactly where it was, also after a crash." },
+    ],
     ...over,
   };
 }

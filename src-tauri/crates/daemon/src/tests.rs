@@ -11,6 +11,7 @@ mod maintenance;
 mod peers;
 mod queue;
 mod rooms;
+mod servers;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,6 +1,8 @@
 //! Recording an answer: in one transaction the answer, what it cost, and the
 //! intents of everything it asks for. No crash can fall between them.
 
+use std::sync::atomic::Ordering;
+
 use agents::tools::Tool;
 use agents::{Stop, ToolCall, Turn};
 use domain::{
@@ -43,8 +45,9 @@ impl Worker {
             events: batch.events.clone(),
             blobs: batch.blobs.clone(),
         };
+        self.add_remarks(call, &turn, &mut batch);
         self.add_intents(run, op, &turn, &mut batch).await?;
-        self.add_continuation(run, &turn, &mut batch);
+        let goes_on = self.add_continuation(run, &turn, &mut batch);
         let ending = ending(&turn);
         if let Some(ending) = ending.clone() {
             // With the answer: a run found after a crash with a refusal as its last word
@@ -68,7 +71,38 @@ impl Worker {
             Err(halt) => return Err(halt),
         };
         faults::crash_point("engine.answer_recorded");
+        if let (Stop::CallInText(tool), GoesOn::No) = (&turn.stop, goes_on)
+            && !run.state().is_over()
+        {
+            // The model was told: whoever takes over, or resumes, finds a question to answer.
+            let why = call_in_text_words(call, tool);
+            return self.switch_or_fail(&run, FailCause::Backend, why).await;
+        }
         Ok(run)
+    }
+
+    /// What is not as was asked: once a worker, and not with every answer.
+    fn add_remarks(&self, call: &Call, turn: &Turn, batch: &mut Batch) {
+        let (name, asked) = (&call.backend.name, &call.model);
+        let mut remarks = Vec::new();
+        if !agents::same_model(asked, &turn.model) {
+            let answered = self.core.redact(&turn.model);
+            remarks.push(format!(
+                "{name} was asked for the model {asked}; the answer says that it is from {answered}"
+            ));
+        }
+        let estimated = |usage: &agents::Usage| usage.counted == agents::Counted::Estimated;
+        if turn.usage.as_ref().is_some_and(estimated) {
+            remarks.push(format!(
+                "{name} does not report what its calls consume: their tokens and cost are estimated from the length of \
+                 what is sent and answered"
+            ));
+        }
+        for text in remarks {
+            if self.is_news(&text) {
+                batch.push(Event::Noted { text });
+            }
+        }
     }
 
     /// What came in without known secrets: neither the journal nor a tool gets one, and
@@ -138,26 +172,41 @@ impl Worker {
         Ok(())
     }
 
-    /// An answer cut off by its token limit is continued, a few times.
-    fn add_continuation(&self, run: &Run, turn: &Turn, batch: &mut Batch) {
-        if turn.stop != Stop::MaxTokens || !turn.calls.is_empty() {
-            self.continues.store(0, std::sync::atomic::Ordering::SeqCst);
-            return;
-        }
-        if self
-            .continues
-            .fetch_add(1, std::sync::atomic::Ordering::SeqCst)
-            >= MAX_CONTINUES
-        {
-            tracing::warn!(run = %run.id, "the answer was cut off too often; taking it as it is");
-            return;
-        }
-        let text = batch
-            .blob("Your answer was cut off by its length limit. Go on exactly where it stopped.");
+    /// An answer cut off by its token limit, or with a call where nothing can run it, is
+    /// asked to go on, a few times.
+    fn add_continuation(&self, run: &Run, turn: &Turn, batch: &mut Batch) -> GoesOn {
+        let words = match &turn.stop {
+            Stop::MaxTokens if turn.calls.is_empty() => {
+                "Your answer was cut off by its length limit. Go on exactly where it stopped."
+                    .to_owned()
+            }
+            Stop::CallInText(tool) => format!(
+                "Your answer has a call of the tool {tool} written as text, so nothing was run. Call the tool itself, or \
+                 say that you are done."
+            ),
+            _ => {
+                self.continues.store(0, Ordering::SeqCst);
+                return GoesOn::No;
+            }
+        };
+        let often = self.continues.fetch_add(1, Ordering::SeqCst) >= MAX_CONTINUES;
+        // A model that never called one is not forgetful: its server passes no tools on.
+        let never = run.spent.tool_calls == 0;
+        let goes_on = match turn.stop {
+            Stop::CallInText(_) if often || never => GoesOn::No,
+            Stop::CallInText(_) => GoesOn::Yes,
+            _ if often => {
+                tracing::warn!(run = %run.id, "the answer was cut off too often; taking it as it is");
+                return GoesOn::No;
+            }
+            _ => GoesOn::Yes,
+        };
+        let text = batch.blob(words);
         batch.push(Event::MessageAdded {
             origin: MessageOrigin::Continue,
             text,
         });
+        goes_on
     }
 
     /// How often in a row the newest call was made, from the journal.
@@ -179,6 +228,22 @@ impl Worker {
         }
         Ok(repeats)
     }
+}
+
+/// Whether an answer that is not the last word is asked to go on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum GoesOn {
+    Yes,
+    No,
+}
+
+fn call_in_text_words(call: &Call, tool: &str) -> String {
+    format!(
+        "{} ({}) answers with tool calls as text (of {tool}) instead of making them: its server does not know this \
+         model's way of calling tools. Choose a model the server offers tools for, or set the server up for it (vLLM: \
+         --enable-auto-tool-choice --tool-call-parser; llama.cpp: --jinja)",
+        call.backend.name, call.model
+    )
 }
 
 /// What makes two calls the same.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use agents::Driver;
 use agents::anthropic::AnthropicDriver;
 use agents::claude_code::ClaudeCodeDriver;
+use agents::openai::{OPENAI_URL, OpenAiDriver};
 use domain::BackendKind;
 use secrets::KeySource;
 use serde::{Deserialize, Serialize};
@@ -62,11 +63,17 @@ const ANTHROPIC_URL: &str = "https://api.anthropic.com";
 /// Model asked for when neither the task nor the backend names one.
 const ANTHROPIC_MODEL: &str = "claude-sonnet-5-5";
 
+/// The same of OpenAI's own API. Whoever imitates it has models of their own.
+const OPENAI_MODEL: &str = "gpt-5.4";
+
 impl BackendConfig {
     /// The model a task on this backend uses.
     pub fn model_for(&self, asked: Option<&str>) -> Option<String> {
-        let fallback = matches!(self.kind, BackendKind::Anthropic | BackendKind::Rehearsal)
-            .then_some(ANTHROPIC_MODEL);
+        let fallback = match self.kind {
+            BackendKind::Anthropic | BackendKind::Rehearsal => Some(ANTHROPIC_MODEL),
+            BackendKind::OpenAi if self.base_url.is_none() => Some(OPENAI_MODEL),
+            _ => None,
+        };
         asked
             .or(self.model.as_deref())
             .or(fallback)
@@ -115,6 +122,12 @@ impl Core {
                     (None, _) => return Err(misconfigured("it needs --base-url".to_owned())),
                 };
                 let driver = AnthropicDriver::new(url, self.parts.http.clone())
+                    .map_err(|e| misconfigured(e.to_string()))?;
+                Ok(Arc::new(driver))
+            }
+            BackendKind::OpenAi => {
+                let url = backend.base_url.as_deref().unwrap_or(OPENAI_URL);
+                let driver = OpenAiDriver::new(url, self.parts.http.clone())
                     .map_err(|e| misconfigured(e.to_string()))?;
                 Ok(Arc::new(driver))
             }

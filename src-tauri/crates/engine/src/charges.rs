@@ -50,10 +50,13 @@ impl Core {
                 sum.plus(&part.tokens)
             });
         let priced = self.parts.prices.price(&usage.parts, self.now());
-        let (cost, figure) = if backend.free {
-            (Some(NanoUsd::ZERO), Figure::Priced)
-        } else {
-            (priced.cost, priced.figure)
+        let estimated = usage.counted == agents::Counted::Estimated;
+        let (cost, figure) = match (usage.cost, priced.figure) {
+            _ if backend.free && estimated => (Some(NanoUsd::ZERO), Figure::Estimated),
+            _ if backend.free => (Some(NanoUsd::ZERO), Figure::Priced),
+            (Some(said), _) => (Some(said), Figure::Reported),
+            (None, Figure::Priced) if estimated => (priced.cost, Figure::Estimated),
+            (None, figure) => (priced.cost, figure),
         };
         Charge {
             model: model.to_owned(),

@@ -9,11 +9,12 @@ use crate::think::Call;
 use crate::worker::Worker;
 
 /// How providers say that a request is longer than the model's context.
-const TOO_LONG: [&str; 5] = [
+const TOO_LONG: [&str; 6] = [
     "prompt is too long",
     "context length",
     "context limit",
     "context window",
+    "context size",
     "request_too_large",
 ];
 

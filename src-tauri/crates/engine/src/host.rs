@@ -358,6 +358,11 @@ impl Host for RunHost<'_> {
     }
 
     async fn note(&self, text: &str) -> Result<(), HostGone> {
+        // What a model API is remarked for holds for all its answers; what an agent says
+        // again it means again.
+        if self.permit.is_some() && !self.worker.is_news(text) {
+            return Ok(());
+        }
         let event = Event::Noted {
             text: self.worker.core.redact(text),
         };

@@ -115,6 +115,12 @@ impl Worker {
             .then_some(run.task.model.as_deref())
             .flatten();
         let model = backend.model_for(asked).unwrap_or_default();
+        if model.is_empty() && backend.kind == domain::BackendKind::OpenAi {
+            return Err(format!(
+                "backend '{}' has no model: name one with `longhaul run --model ID`, or add it again with --model",
+                backend.name
+            ));
+        }
         Ok(Call {
             backend,
             driver,

@@ -38,6 +38,8 @@ pub(crate) struct Worker {
     pub(crate) changed: AtomicBool,
     /// Whether it was told that commands are not sandboxed.
     pub(crate) told_unconfined: AtomicBool,
+    /// Remarks that are on the timeline already.
+    told: std::sync::Mutex<std::collections::HashSet<String>>,
     /// What stays the same from request to request.
     pub(crate) frame: std::sync::OnceLock<agents::Frame>,
     /// Answers cut off by their token limit, in a row.
@@ -64,12 +66,19 @@ impl Worker {
             busy: AtomicUsize::new(0),
             changed: AtomicBool::new(true),
             told_unconfined: AtomicBool::new(false),
+            told: std::sync::Mutex::default(),
             continues: AtomicU32::new(0),
             frame: std::sync::OnceLock::new(),
             lease: Mutex::default(),
             fenced: AtomicBool::new(false),
             chunk_began: Mutex::default(),
         }
+    }
+
+    /// Whether this worker says it for the first time.
+    pub(crate) fn is_news(&self, text: &str) -> bool {
+        let mut told = self.told.lock().expect("no panic while it is held");
+        told.insert(text.to_owned())
     }
 
     /// Works until the run comes to rest or is to stop.

@@ -84,6 +84,45 @@ pub enum KeyView {
     },
 }
 
+/// What a run on a backend can count on, or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, specta::Type)]
+#[serde(rename_all = "snake_case")]
+pub enum PromiseOf {
+    /// Knowing what it costs.
+    Cost,
+    /// Tools that work.
+    Tools,
+    /// Being asked before anything happens.
+    Permission,
+    /// Stopping it at any moment.
+    Interrupt,
+    /// Going on where it was stopped.
+    Resume,
+}
+
+/// How far it can.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, specta::Type)]
+#[serde(rename_all = "snake_case")]
+pub enum Kept {
+    /// Always.
+    Yes,
+    /// With the exceptions that the words name.
+    Partly,
+    /// Not at all.
+    No,
+}
+
+/// One thing a run on a backend can count on, or not.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, specta::Type)]
+pub struct Promised {
+    /// What.
+    pub of: PromiseOf,
+    /// How far.
+    pub kept: Kept,
+    /// In words.
+    pub words: String,
+}
+
 /// A backend.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, specta::Type)]
 pub struct BackendView {
@@ -105,6 +144,9 @@ pub struct BackendView {
     pub simulated: bool,
     /// When it was added.
     pub added_at: Option<Moment>,
+    /// What a run on it can count on, and what not.
+    #[serde(default)]
+    pub promises: Vec<Promised>,
 }
 
 /// Asks for all backends.
@@ -200,11 +242,29 @@ pub struct AgentFound {
     pub added_as: Vec<String>,
 }
 
-/// The agents Longhaul knows of.
+/// A model server that answers on this machine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, specta::Type)]
+pub struct ServerFound {
+    /// What usually listens there.
+    pub name: String,
+    /// The kind of backend it can be.
+    pub kind: BackendKind,
+    /// Its address.
+    pub base_url: String,
+    /// The models it offers.
+    pub models: Vec<String>,
+    /// The backends that use it already.
+    pub added_as: Vec<String>,
+}
+
+/// The agents Longhaul knows of, and the model servers on this machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, specta::Type)]
 pub struct AgentsFound {
     /// The agents, those that can be used first.
     pub agents: Vec<AgentFound>,
+    /// The servers that answer at their usual addresses.
+    #[serde(default)]
+    pub servers: Vec<ServerFound>,
 }
 
 /// Tries a backend without spending anything worth mentioning.

@@ -33,7 +33,8 @@ mod webhook;
 pub use backends::{
     AgentFound, AgentsFound, AgentsFoundRequest, BackendAdd, BackendChange, BackendCheck,
     BackendKey, BackendList, BackendListRequest, BackendRemove, BackendRemoved, BackendTest,
-    BackendTestRequest, BackendView, KeySource, KeyText, KeyView, ProbeRequest,
+    BackendTestRequest, BackendView, Kept, KeySource, KeyText, KeyView, ProbeRequest, PromiseOf,
+    Promised, ServerFound,
 };
 pub use daemon::{
     BackupMade, BackupRequest, DaemonMode, DaemonStatus, DoctorReport, DoctorRequest, Finding,

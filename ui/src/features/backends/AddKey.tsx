@@ -34,6 +34,7 @@ function missing(draft: Draft): string | null {
   const key = draft.key.text.trim();
   if (!key && !draft.provider.keyless) return "Paste a key first";
   if (draft.provider.address && !draft.address.trim()) return "Its address is missing";
+  if (draft.provider.address && !draft.model.trim()) return "Name a model: each server has others";
   return null;
 }
 

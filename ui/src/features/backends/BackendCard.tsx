@@ -13,6 +13,7 @@ import { toast, toastError } from "../../stores/toasts";
 import { ChangeDialog, KeyDialog } from "./BackendDialogs";
 import styles from "./backends.module.css";
 import { KIND_WORDS, keyWords } from "./kinds";
+import { Promises } from "./Promises";
 import { Tried } from "./Tried";
 
 const NATIVE = ["anthropic", "openai"];
@@ -96,6 +97,7 @@ export function BackendCard({ backend }: { backend: BackendView }) {
         />
       </div>
       {tried && <Tried test={tried} />}
+      <Promises promises={backend.promises ?? []} />
       <KeyDialog backend={backend} open={dialog === "key"} onClose={close} />
       <ChangeDialog backend={backend} open={dialog === "change"} onClose={close} />
       <ConfirmDialog

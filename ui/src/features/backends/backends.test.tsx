@@ -67,6 +67,7 @@ test("a server on this machine needs an address and no key", async () => {
   await user.click(screen.getByRole("button", { name: /Provider/ }));
   await user.click(await screen.findByRole("option", { name: /Another server/ }));
   expect(screen.getByRole("switch", { name: "Its calls cost nothing" })).toBeChecked();
+  expect(screen.getByRole("button", { name: "Test and add" })).toBeDisabled();
   await user.type(screen.getByRole("textbox", { name: "Model" }), "qwen4");
   await user.click(screen.getByRole("button", { name: "Test and add" }));
   await waitFor(() => expect(daemon.requests("backend_add")).toHaveLength(1));
@@ -126,6 +127,44 @@ test("agents on this machine: what each needs, and a button only for those that 
   });
   expect(screen.queryByRole("button", { name: "Use Codex" })).toBeNull();
   expect(screen.getByText("Not on this machine")).toBeVisible();
+});
+
+test("a model server on this machine is added with its first model, free of charge", async () => {
+  const added = vi.fn();
+  const server = { kind: "openai" as const, added_as: [], models: ["qwen4:8b", "llama5"] };
+  const { user, daemon } = renderRoom(<FoundAgents onAdded={added} />, {
+    script: {
+      agents_found: {
+        agents: [],
+        servers: [
+          { ...server, name: "LM Studio", base_url: "http://127.0.0.1:1234/v1" },
+          { ...server, name: "Ollama", base_url: "http://127.0.0.1:11434/v1", added_as: ["own"] },
+        ],
+      },
+      backend_add: ({ name }) => aBackend({ name, kind: "openai" }),
+    },
+  });
+  await user.click(await screen.findByRole("button", { name: "Use LM Studio" }));
+  await waitFor(() => expect(added).toHaveBeenCalledWith("lm-studio"));
+  expect(daemon.requests("backend_add")[0]).toMatchObject({
+    kind: "openai",
+    base_url: "http://127.0.0.1:1234/v1",
+    model: "qwen4:8b",
+    free: true,
+  });
+  expect(screen.queryByRole("button", { name: "Use Ollama" })).toBeNull();
+  expect(screen.getByText("Added as own")).toBeVisible();
+});
+
+test("what a run can count on is said in the daemon's words", async () => {
+  const words = "No price is known of qwen4.";
+  const promises = [{ of: "cost" as const, kept: "no" as const, words }];
+  const { user } = renderRoom(<BackendsPanel />, {
+    script: { backend_list: { backends: [aBackend({ promises })] } },
+  });
+  await user.click(await screen.findByText("What a run on it can count on (1 with exceptions)"));
+  expect(screen.getByText(words)).toBeVisible();
+  expect(screen.getByLabelText("no")).toBeVisible();
 });
 
 test("a backend can be tried, given another key and removed after asking", async () => {

@@ -16,6 +16,8 @@ pub(crate) enum BackendCommand {
     Remove(BackendName),
     /// Try a backend
     Test(BackendName),
+    /// Look for agents and model servers on this machine
+    Found,
 }
 
 /// One backend.
@@ -30,11 +32,12 @@ pub(crate) struct BackendName {
 pub(crate) struct BackendNew {
     /// Its name
     pub(crate) name: String,
-    /// anthropic, openai, claude-code, codex, acp or rehearsal
+    /// anthropic, openai (also Ollama, vLLM, llama.cpp, LM Studio, OpenRouter …), claude-code, codex,
+    /// acp or rehearsal
     #[arg(long, value_parser = parse::word::<BackendKind>)]
     pub(crate) kind: BackendKind,
-    /// The API's address, where it is not the vendor's
-    #[arg(long, value_name = "URL")]
+    /// The API's address, where it is not the vendor's; a server of your own needs no key
+    #[arg(long, visible_alias = "url", value_name = "URL")]
     pub(crate) base_url: Option<String>,
     /// The model to ask for unless a run names one
     #[arg(long, value_name = "ID")]
@@ -42,7 +45,7 @@ pub(crate) struct BackendNew {
     /// The agent's command, for agents
     #[arg(long, value_name = "CMD")]
     pub(crate) command: Option<String>,
-    /// Its calls cost nothing
+    /// Its calls cost nothing (a model on your own machine)
     #[arg(long)]
     pub(crate) free: bool,
     /// Read the key from standard input and keep it in the keychain

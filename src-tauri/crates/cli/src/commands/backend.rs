@@ -3,8 +3,8 @@
 use std::io::Read;
 
 use protocol::{
-    BackendAdd, BackendListRequest, BackendRemove, BackendTestRequest, BackendView, KeySource,
-    KeyText, KeyView,
+    AgentsFound, AgentsFoundRequest, BackendAdd, BackendListRequest, BackendRemove,
+    BackendTestRequest, BackendView, Kept, KeySource, KeyText, KeyView, PromiseOf, Promised,
 };
 
 use crate::args::{BackendCommand, BackendNew};
@@ -23,7 +23,15 @@ pub(super) async fn run(context: &Context, command: BackendCommand) -> Result<u8
             let request = request(*new)?;
             let backend = context.client().await?.backend_add(request).await?;
             print.either(&backend, || {
-                format!("added {} ({})", backend.name, backend.kind)
+                let added = format!("added {} ({})", backend.name, backend.kind);
+                let rest = backend
+                    .promises
+                    .iter()
+                    .filter(|promise| promise.kept != Kept::Yes);
+                let line =
+                    |promise: &Promised| format!("  {}: {}", word(promise.of), promise.words);
+                let lines = std::iter::once(added).chain(rest.map(line));
+                lines.collect::<Vec<_>>().join("\n")
             })?;
         }
         BackendCommand::List => {
@@ -44,6 +52,11 @@ pub(super) async fn run(context: &Context, command: BackendCommand) -> Result<u8
             let request = BackendRemove { name: args.name };
             let removed = context.client().await?.backend_remove(request).await?;
             print.either(&removed, || format!("removed {}", removed.name))?;
+        }
+        BackendCommand::Found => {
+            let client = context.client().await?;
+            let found = client.agents_found(AgentsFoundRequest {}).await?;
+            print.either(&found, || found_table(context, &found))?;
         }
         BackendCommand::Test(args) => {
             let request = BackendTestRequest { name: args.name };
@@ -68,6 +81,68 @@ pub(super) async fn run(context: &Context, command: BackendCommand) -> Result<u8
         }
     }
     Ok(0)
+}
+
+/// How many of a server's models the table names.
+const NAMED: usize = 4;
+
+fn found_table(context: &Context, found: &AgentsFound) -> String {
+    use Align::Left;
+    let mut table = Table::new(&[
+        ("NAME", Left),
+        ("AT", Left),
+        ("OFFERS", Left),
+        ("ADDED AS", Left),
+    ]);
+    let added = |names: &[String]| match names {
+        [] => "-".to_owned(),
+        names => names.join(", "),
+    };
+    for server in &found.servers {
+        let some: Vec<&str> = server
+            .models
+            .iter()
+            .take(NAMED)
+            .map(String::as_str)
+            .collect();
+        let more = if server.models.len() > NAMED {
+            ", …"
+        } else {
+            ""
+        };
+        table.row(vec![
+            looking(&server.name, Look::Bold),
+            cell(&server.base_url),
+            cell(format!("{}{more}", some.join(", "))),
+            cell(added(&server.added_as)),
+        ]);
+    }
+    let installed = found.agents.iter().filter(|agent| agent.path.is_some());
+    for agent in installed {
+        table.row(vec![
+            looking(&agent.name, Look::Bold),
+            cell(agent.path.as_deref().unwrap_or("-")),
+            cell(agent.version.as_deref().unwrap_or(&agent.needs)),
+            cell(added(&agent.added_as)),
+        ]);
+    }
+    if found.servers.is_empty() && found.agents.iter().all(|agent| agent.path.is_none()) {
+        return "no agent is on the PATH, and no model server answers on this machine".to_owned();
+    }
+    let how =
+        "add a server with `longhaul backend add NAME --kind openai --url URL --model ID --free`";
+    format!("{}\n\n{how}", table.show(&context.print).trim_end())
+}
+
+/// How the command line calls what is promised.
+fn word(of: PromiseOf) -> &'static str {
+    match of {
+        PromiseOf::Cost => "cost",
+        PromiseOf::Tools => "tools",
+        PromiseOf::Permission => "permission",
+        PromiseOf::Interrupt => "interrupt",
+        PromiseOf::Resume => "resume",
+    }
 }
 
 fn request(new: BackendNew) -> Result<BackendAdd, Failure> {

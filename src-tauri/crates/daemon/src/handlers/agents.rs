@@ -1,4 +1,4 @@
-//! Agents on this machine, and trying a backend before it is kept.
+//! Agents and model servers on this machine, and trying a backend before it is kept.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,6 +13,7 @@ use secrets::{KeySource, Secret};
 use tokio::process::Command;
 
 use super::backends::{KEY_TTL_S, check_settings};
+use super::servers;
 use crate::api::{Api, Working};
 use crate::environment;
 
@@ -87,7 +88,8 @@ pub(crate) async fn agents_found(
         });
     }
     agents.sort_by_key(|agent| (agent.path.is_none(), agent.kind.is_none()));
-    Ok(AgentsFound { agents })
+    let servers = servers::look(api.working()?, &backends, &servers::USUAL).await;
+    Ok(AgentsFound { agents, servers })
 }
 
 pub(super) async fn configs(working: &Working) -> Result<Vec<BackendConfig>, ApiError> {
@@ -108,7 +110,7 @@ fn runs(backend: &BackendConfig, program: &str) -> bool {
 }
 
 /// All at the same time, in order.
-async fn together<T>(looks: impl Iterator<Item = impl Future<Output = T>>) -> Vec<T> {
+pub(super) async fn together<T>(looks: impl Iterator<Item = impl Future<Output = T>>) -> Vec<T> {
     // Few, and each has its own limit: side by side in this task is enough.
     let mut looks: Vec<_> = looks.map(|look| (Box::pin(look), None)).collect();
     std::future::poll_fn(|context| {

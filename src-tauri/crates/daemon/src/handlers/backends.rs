@@ -8,6 +8,7 @@ use protocol::{
 };
 use secrets::{KeySource, KeychainError, Secret};
 
+use super::promises;
 use crate::api::{Api, Working};
 
 /// How long a key command's answer is used, in seconds.
@@ -27,14 +28,24 @@ pub(crate) async fn backend_add(api: &Api, request: BackendAdd) -> Result<Backen
             Err(_) => KeySource::None,
         },
     };
+    let base_url = request.base_url.as_deref();
     if !given
         && key == KeySource::None
-        && request.kind == BackendKind::Anthropic
-        && request.base_url.is_none()
+        && let Some(whose) = wants_key(request.kind, base_url)
     {
         return Err(ApiError::usage(
-            "the Anthropic API needs a key",
+            format!("{whose} needs a key"),
             "give --key-stdin (kept in the keychain), --key-command CMD or --key-env VAR",
+        ));
+    }
+    let named = request
+        .model
+        .as_deref()
+        .is_some_and(|model| !model.trim().is_empty());
+    if request.kind == BackendKind::OpenAi && base_url.is_some() && !named {
+        return Err(ApiError::usage(
+            "a server that speaks OpenAI's API needs a model: each has others",
+            "give --model ID; `longhaul backend found` lists what the servers on this machine offer",
         ));
     }
     let config = BackendConfig {
@@ -54,7 +65,7 @@ pub(crate) async fn backend_add(api: &Api, request: BackendAdd) -> Result<Backen
         .await
         .map_err(ApiError::internal)?;
     working.engine.backend_changed(&config.name);
-    Ok(view(&config))
+    Ok(view(working, &config))
 }
 
 fn check_name(name: &str) -> Result<(), ApiError> {
@@ -68,10 +79,23 @@ fn check_name(name: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
+/// Who cannot be asked without a key, if that is so.
+fn wants_key(kind: BackendKind, base_url: Option<&str>) -> Option<String> {
+    match (kind, base_url) {
+        (BackendKind::Anthropic, None) => Some("the Anthropic API".to_owned()),
+        (BackendKind::OpenAi, None) => Some("the OpenAI API".to_owned()),
+        (BackendKind::OpenAi, Some(url)) if agents::openai::needs_key(base_url) => {
+            Some(url.to_owned())
+        }
+        _ => None,
+    }
+}
+
 /// Whether such a backend could be used at all.
 pub(super) fn check_settings(kind: BackendKind, base_url: Option<&str>) -> Result<(), ApiError> {
     let supported = [
         BackendKind::Anthropic,
+        BackendKind::OpenAi,
         BackendKind::ClaudeCode,
         BackendKind::Rehearsal,
     ];
@@ -91,17 +115,17 @@ pub(super) fn check_settings(kind: BackendKind, base_url: Option<&str>) -> Resul
     if let Some(url) = base_url
         && kind != BackendKind::ClaudeCode
     {
-        agents::anthropic::Http::new()
-            .map_err(ApiError::internal)
-            .and_then(|http| {
-                agents::anthropic::AnthropicDriver::new(url, http).map_err(|e| {
-                    ApiError::usage(
-                        e.to_string(),
-                        "give --base-url as https://host or http://host:port",
-                    )
-                })
-            })
-            .map(|_| ())?;
+        let http = agents::Http::new().map_err(ApiError::internal)?;
+        let looked_at = match kind {
+            BackendKind::OpenAi => agents::openai::OpenAiDriver::new(url, http).map(|_| ()),
+            _ => agents::anthropic::AnthropicDriver::new(url, http).map(|_| ()),
+        };
+        looked_at.map_err(|e| {
+            ApiError::usage(
+                e.to_string(),
+                "give --base-url as https://host or http://host:port",
+            )
+        })?;
     }
     Ok(())
 }
@@ -152,17 +176,13 @@ pub(crate) async fn backend_list(
     api: &Api,
     _request: BackendListRequest,
 ) -> Result<BackendList, ApiError> {
-    let rows = api
-        .working()?
-        .store
-        .backends()
-        .await
-        .map_err(ApiError::internal)?;
+    let working = api.working()?;
+    let rows = working.store.backends().await.map_err(ApiError::internal)?;
     let configs = rows
         .into_iter()
         .filter_map(|row| serde_json::from_value::<BackendConfig>(row.config).ok());
     Ok(BackendList {
-        backends: configs.map(|config| view(&config)).collect(),
+        backends: configs.map(|config| view(working, &config)).collect(),
     })
 }
 
@@ -211,7 +231,7 @@ pub(super) fn no_backend(name: &str) -> ApiError {
     )
 }
 
-pub(super) fn view(config: &BackendConfig) -> BackendView {
+pub(super) fn view(working: &Working, config: &BackendConfig) -> BackendView {
     BackendView {
         name: config.name.clone(),
         kind: config.kind,
@@ -222,6 +242,7 @@ pub(super) fn view(config: &BackendConfig) -> BackendView {
         key: key_view(&config.key),
         simulated: config.kind == BackendKind::Rehearsal,
         added_at: None,
+        promises: promises::of(config, working.engine.prices()),
     }
 }
 

@@ -26,7 +26,7 @@ pub(crate) async fn backend_key(api: &Api, request: BackendKey) -> Result<Backen
     working.credentials.forget(&before);
     working.credentials.forget(&config.key);
     working.engine.backend_changed(&config.name);
-    Ok(view(&config))
+    Ok(view(working, &config))
 }
 
 pub(crate) async fn backend_change(
@@ -48,7 +48,7 @@ pub(crate) async fn backend_change(
     }
     keep(working, &config).await?;
     working.engine.backend_changed(&config.name);
-    Ok(view(&config))
+    Ok(view(working, &config))
 }
 
 async fn known(working: &Working, name: &str) -> Result<BackendConfig, ApiError> {

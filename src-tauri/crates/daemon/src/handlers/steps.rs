@@ -150,6 +150,11 @@ fn block(block: &Value) -> BlockView {
     let (kind, text) = match kind.unwrap_or_default() {
         "text" => (BlockKind::Text, text("text")),
         "thinking" => (BlockKind::Thinking, text("thinking")),
+        // Kept under the name its server had for it.
+        "reasoning" => {
+            let words = text("reasoning_content").or_else(|| text("reasoning"));
+            (BlockKind::Thinking, words)
+        }
         "tool_use" => (BlockKind::ToolUse, None),
         _ => (BlockKind::Other, None),
     };
