@@ -25,6 +25,7 @@ mod notifications;
 mod openai;
 mod packaging;
 mod preparing;
+mod real_agent;
 mod real_claude;
 mod rehearsal;
 mod reviews;
