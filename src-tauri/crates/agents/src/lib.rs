@@ -3,9 +3,11 @@
 
 pub mod anthropic;
 pub mod claude_code;
+pub mod codex;
 mod driver;
 mod models;
 pub mod openai;
+mod supervised;
 pub mod tools;
 mod wire;
 
@@ -16,3 +18,4 @@ pub use driver::{
     AgentContext, Answered, ChatMessage, Checked, Counted, Delta, Driver, Frame, Host, HostGone,
     ObservedCall, Permit, Stop, ToolCall, ToolSpec, Turn, TurnError, TurnRequest, Usage,
 };
+pub use supervised::OwnFiles;

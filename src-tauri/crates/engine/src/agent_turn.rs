@@ -4,7 +4,9 @@
 use std::path::PathBuf;
 
 use agents::{AgentContext, TurnError, TurnRequest};
-use domain::{Event, FailCause, InterruptCause, Op, OpErrorKind, OpKind, OpMode, OpState, Run};
+use domain::{
+    BackendKind, Event, FailCause, InterruptCause, Op, OpErrorKind, OpKind, OpMode, OpState, Run,
+};
 
 use crate::host::RunHost;
 use crate::journal::{Batch, Halt};
@@ -141,7 +143,7 @@ impl Worker {
             .command_line()
             .map_err(|e| Halt::Store(e.to_string()))?;
         let mut env = self.core.parts.base_env.clone();
-        if let Some(url) = &call.backend.base_url {
+        if let (BackendKind::ClaudeCode, Some(url)) = (call.backend.kind, &call.backend.base_url) {
             env.push(("ANTHROPIC_BASE_URL".to_owned(), url.clone()));
         }
         // Also where one is to be adopted: it may turn out to have done nothing.

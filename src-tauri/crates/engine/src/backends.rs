@@ -5,6 +5,7 @@ use std::sync::Arc;
 use agents::Driver;
 use agents::anthropic::AnthropicDriver;
 use agents::claude_code::ClaudeCodeDriver;
+use agents::codex::CodexDriver;
 use agents::openai::{OPENAI_URL, OpenAiDriver};
 use domain::BackendKind;
 use secrets::KeySource;
@@ -82,7 +83,11 @@ impl BackendConfig {
 
     /// The command line that starts an agent.
     pub(crate) fn command_line(&self) -> Result<Vec<String>, BackendError> {
-        let text = self.command.as_deref().unwrap_or("claude");
+        let usual = match self.kind {
+            BackendKind::Codex => "codex",
+            _ => "claude",
+        };
+        let text = self.command.as_deref().unwrap_or(usual);
         match shlex::split(text) {
             Some(words) if !words.is_empty() => Ok(words),
             _ => Err(BackendError::Misconfigured {
@@ -132,6 +137,10 @@ impl Core {
                 Ok(Arc::new(driver))
             }
             BackendKind::ClaudeCode => Ok(Arc::new(ClaudeCodeDriver::new(backend.command_line()?))),
+            BackendKind::Codex => {
+                let url = backend.base_url.clone();
+                Ok(Arc::new(CodexDriver::new(backend.command_line()?, url)))
+            }
             kind => Err(BackendError::Unsupported(kind)),
         }
     }

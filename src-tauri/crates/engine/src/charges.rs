@@ -1,6 +1,6 @@
 //! The ledger rows of calls: what was used, what it cost, and how that is known.
 
-use domain::{Charge, Figure, NanoUsd, Op, OpKind, Run};
+use domain::{BackendKind, Charge, Figure, NanoUsd, Op, OpKind, Run};
 
 use crate::backends::BackendConfig;
 use crate::core::Core;
@@ -31,7 +31,10 @@ impl Core {
             return None;
         }
         let dir = self.keeper_dir(op.keeper.as_deref()?);
-        let used = agents::claude_code::consumed(&dir).await?;
+        let used = match run.task.kind {
+            BackendKind::Codex => agents::codex::consumed(&dir).await?,
+            _ => agents::claude_code::consumed(&dir).await?,
+        };
         let backend = self.backend(&run.backend).await.ok()?;
         Some(Box::new(self.estimated(&backend, &used)))
     }
@@ -67,7 +70,11 @@ impl Core {
             price_book: Some(self.parts.prices.version().to_owned()),
             parts: usage.parts.clone(),
             raw: usage.raw.clone(),
-            requests: 1,
+            // An agent's usage has a part for each of its requests.
+            requests: match backend.kind.is_native() {
+                true => 1,
+                false => usage.parts.len() as u64,
+            },
         }
     }
 

@@ -98,7 +98,7 @@ impl Engine {
         let report = self.sandbox().await;
         match kind {
             kind if kind.is_native() => report,
-            BackendKind::ClaudeCode => report,
+            BackendKind::ClaudeCode | BackendKind::Codex => report,
             _ => SandboxReport {
                 used: false,
                 detail: "agents of this kind run outside the sandbox, with all the rights of \

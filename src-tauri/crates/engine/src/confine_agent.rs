@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use agents::claude_code::home as own;
+use agents::OwnFiles;
 use domain::{BackendKind, Run};
 use workspace::{Boundary, Network, Sandbox, Surroundings, Workspace};
 
@@ -28,9 +28,12 @@ impl Worker {
             ))
         };
         workspace.settled().await.map_err(unflushed)?;
-        let known = run.task.kind == BackendKind::ClaudeCode;
-        let sandbox = self.core.sandbox().await.filter(|_| known);
-        let Some(sandbox) = sandbox else {
+        let own = match run.task.kind {
+            BackendKind::ClaudeCode => Some(agents::claude_code::OWN_FILES),
+            BackendKind::Codex => Some(agents::codex::OWN_FILES),
+            _ => None,
+        };
+        let (Some(sandbox), Some(own)) = (self.core.sandbox().await, own) else {
             self.tell_confinement(Confined::No).await?;
             return Ok(Vec::new());
         };
@@ -42,7 +45,7 @@ impl Worker {
         };
         let command = command.first().cloned().unwrap_or_default();
         let drawn = tokio::task::spawn_blocking(move || {
-            wrapper(&sandbox, &workspace, &around, Path::new(&command))
+            wrapper(&sandbox, &workspace, &around, Path::new(&command), &own)
         });
         let drawn = drawn.await.map_err(std::io::Error::other).flatten();
         drawn.map_err(|e| Halt::Store(format!("the agent's sandbox could not be set up: {e}")))
@@ -54,6 +57,7 @@ fn wrapper(
     workspace: &Workspace,
     around: &Surroundings,
     command: &Path,
+    own: &OwnFiles,
 ) -> std::io::Result<Vec<String>> {
     let mut boundary = Boundary::of(workspace, around)?;
     for folder in program_folders(command, around.env.get("PATH")) {
@@ -61,12 +65,12 @@ fn wrapper(
     }
     if let Some(home) = around.env.get("HOME").map(Path::new) {
         // Absent, its sessions would be gone with the process, and could not be gone on with.
-        std::fs::create_dir_all(home.join(own::FOLDER))?;
-        boundary.allow(&home.join(own::FOLDER));
-        for kept in own::LEFT_AS_IT_IS {
+        std::fs::create_dir_all(home.join(own.folder))?;
+        boundary.allow(&home.join(own.folder));
+        for kept in own.left_as_it_is {
             boundary.protect(&home.join(kept));
         }
-        for copied in own::COPIED {
+        for copied in own.copied {
             let from = home.join(copied);
             let to = workspace
                 .temp_folder()?

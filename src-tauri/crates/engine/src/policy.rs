@@ -140,11 +140,30 @@ impl Rules {
                 path,
                 lines: 0,
             }),
-            _ => self.ask(Call::Other {
-                name: &call.name,
-                read_only: false,
+            _ => self.changes(&input).unwrap_or_else(|| {
+                self.ask(Call::Other {
+                    name: &call.name,
+                    read_only: false,
+                })
             }),
         }
+    }
+
+    /// What they say of a patch of several files: as of its gravest part. None if the input
+    /// names no files.
+    fn changes(&self, input: &serde_json::Value) -> Option<Decision> {
+        let changes = input["changes"].as_array()?;
+        let decided = changes.iter().map(|change| {
+            let path = change["path"].as_str()?;
+            let lines = change["diff"].as_str().unwrap_or_default().lines().count();
+            Some(self.ask(Call::Change {
+                tool: policy::Tool::Edit,
+                path,
+                lines: u32::try_from(lines).unwrap_or(u32::MAX),
+            }))
+        });
+        let decided: Vec<Decision> = decided.collect::<Option<_>>()?;
+        decided.into_iter().max_by_key(|decision| decision.verdict)
     }
 
     fn command(&self, command: &str) -> Decision {

@@ -7,18 +7,7 @@ use serde_json::{Value, json};
 use super::protocol::{Freshness, Seen, charge, readable, text};
 use super::tally::Tally;
 use crate::driver::{Answered, Stop, Turn, TurnError, Usage};
-
-/// An error before anything was answered.
-pub(crate) fn failed(kind: OpErrorKind, message: String) -> TurnError {
-    TurnError {
-        kind,
-        message,
-        retry_after_ms: None,
-        partial: None,
-        charge: None,
-        answered: Answered::No,
-    }
-}
+use crate::supervised::failed;
 
 /// What a refused or failed request is called.
 pub(crate) fn words_for(status: Option<u64>, error: &str) -> String {

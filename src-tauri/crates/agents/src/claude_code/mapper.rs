@@ -7,64 +7,14 @@ use serde_json::Value;
 
 use super::protocol::{Freshness, Line, Seen, Teller, readable, remark, text};
 use super::tally::{Changed, Tally};
-use super::{calls, ending};
-use crate::driver::{Delta, ObservedCall, Turn, TurnError, Usage};
+use super::{CLAUDE, calls, ending, protocol};
+use crate::driver::{Delta, ObservedCall, Usage};
+use crate::supervised::{Action, Dialect, Phase, Unreadable, failed};
 
 /// A retry of this many failed tries with a refused credential is not waited for:
 /// the agent would go on for minutes (ten tries), and nothing mends by itself.
 /// The first may be a login token being renewed.
 const REFUSED_TRIES: u64 = 2;
-
-/// Something to do because of a line.
-#[derive(Debug)]
-pub(crate) enum Action {
-    /// The agent's session id.
-    Session(String),
-    /// Show it.
-    Delta(Delta),
-    /// A call begins.
-    Started(ObservedCall),
-    /// A call is over.
-    Ended {
-        call_id: String,
-        outcome: OpOutcome,
-        result: String,
-    },
-    /// The agent asks whether it may.
-    Permit {
-        request_id: String,
-        call: ObservedCall,
-        input: Value,
-    },
-    /// To be refused without asking anyone.
-    Deny {
-        request_id: String,
-        why: &'static str,
-    },
-    /// A request of a kind this driver knows nothing of.
-    Unsupported { request_id: String, what: String },
-    /// Worth keeping.
-    Note(String),
-    /// More was consumed: what it is so far.
-    Used(Usage),
-    /// Waiting for it is pointless; it is to be stopped.
-    GaveUp(Box<TurnError>),
-    /// The session to be resumed does not exist.
-    UnknownSession,
-    /// The turn is over.
-    Finished(Box<Result<Turn, TurnError>>),
-}
-
-/// Whether silence means that something is wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Phase {
-    /// An answer is due: silence is limited.
-    Expecting,
-    /// The agent's own retry is due in so many milliseconds from its last line.
-    Retrying(u64),
-    /// Tools run, or a person is asked: silence is fine.
-    Busy,
-}
 
 /// Follows one process from its first line.
 #[derive(Debug)]
@@ -90,8 +40,7 @@ pub(crate) struct Mapper {
     pub(crate) tally: Tally,
     /// Models that answered and were told of.
     told: HashSet<String>,
-    /// What cannot be read was told of.
-    garbage: u64,
+    unreadable: Unreadable,
 }
 
 impl Mapper {
@@ -116,49 +65,8 @@ impl Mapper {
             last_text: String::new(),
             tally: Tally::default(),
             told: HashSet::new(),
-            garbage: 0,
+            unreadable: Unreadable::default(),
         }
-    }
-
-    /// Where the turn is.
-    pub(crate) fn phase(&self) -> Phase {
-        if !self.asked.is_empty() {
-            Phase::Busy
-        } else if self.streaming.is_some() {
-            Phase::Expecting
-        } else if !self.open.is_empty() {
-            Phase::Busy
-        } else {
-            self.retry_ms.map_or(Phase::Expecting, Phase::Retrying)
-        }
-    }
-
-    /// Whether nothing is under way that would be cut off: no answer is being told, and
-    /// of the calls only those are open that it has asked about or will.
-    pub(crate) fn is_between(&self) -> bool {
-        let begun = |call: &String| {
-            let held = self.held.iter().any(|held| held.call_id == *call);
-            !held && !self.asked.values().any(|asked| asked == call)
-        };
-        // Before its first answer it may not have a session to come back to.
-        let answered = self.seen.requests > 0 || !self.asked.is_empty() || self.retry_ms.is_some();
-        self.has_begun() && answered && self.streaming.is_none() && !self.open.iter().any(begun)
-    }
-
-    /// Calls without a result.
-    pub(crate) fn open_calls(&self) -> usize {
-        self.open.len()
-    }
-
-    /// Whether the question about a call is due: it asks when the message is whole,
-    /// one question at a time.
-    pub(crate) fn is_about_to_ask(&self) -> bool {
-        !self.held.is_empty() && self.streaming.is_none() && self.asked.is_empty()
-    }
-
-    /// Tells of the calls it did not ask about in time: they may be running.
-    pub(crate) fn release_calls(&mut self) -> Vec<Action> {
-        self.held.drain(..).map(Action::Started).collect()
     }
 
     fn unhold(&mut self, call_id: &str) -> Option<ObservedCall> {
@@ -169,17 +77,6 @@ impl Mapper {
     /// Whether the agent has begun to work on what it was sent.
     pub(crate) fn has_begun(&self) -> bool {
         self.session.is_some()
-    }
-
-    /// What a line asks to be done.
-    pub(crate) fn line(&mut self, bytes: &[u8]) -> Vec<Action> {
-        let line = Line::parse(bytes);
-        let consumed = self.tally.line(&line) == Changed::Yes;
-        let mut actions = self.meaning(line, bytes);
-        if let Some(usage) = self.tally.so_far().filter(|_| consumed) {
-            actions.push(Action::Used(usage));
-        }
-        actions
     }
 
     fn meaning(&mut self, line: Line, bytes: &[u8]) -> Vec<Action> {
@@ -208,23 +105,6 @@ impl Mapper {
                 self.unreadable(String::from_utf8_lossy(bytes).chars().take(200).collect())
             }
         }
-    }
-
-    /// A line that is no message, in words. Only the first is told: an agent that
-    /// writes its log to the wrong stream would fill the timeline.
-    pub(crate) fn unreadable(&mut self, what: String) -> Vec<Action> {
-        self.garbage += 1;
-        match self.garbage {
-            1 => vec![Action::Note(format!(
-                "claude wrote a line that is no message (kept in its spool): {what}"
-            ))],
-            _ => Vec::new(),
-        }
-    }
-
-    /// A permission was decided.
-    pub(crate) fn answered(&mut self, request_id: &str) {
-        self.asked.remove(request_id);
     }
 
     fn system(&mut self, subtype: &str, message: &Value) -> Vec<Action> {
@@ -269,7 +149,7 @@ impl Mapper {
             message["error_status"].as_u64(),
         );
         if matches!(status, Some(401 | 403)) && attempt >= REFUSED_TRIES {
-            let error = ending::failed(
+            let error = failed(
                 OpErrorKind::Auth,
                 ending::words_for(status, text(message, "error")),
             );
@@ -449,5 +329,91 @@ impl Mapper {
             &self.tally,
             &self.last_text,
         )))
+    }
+}
+
+impl Dialect for Mapper {
+    fn name(&self) -> &'static str {
+        CLAUDE.name
+    }
+
+    fn line(&mut self, bytes: &[u8]) -> Vec<Action> {
+        let line = Line::parse(bytes);
+        let consumed = self.tally.line(&line) == Changed::Yes;
+        let mut actions = self.meaning(line, bytes);
+        if let Some(usage) = self.tally.so_far().filter(|_| consumed) {
+            actions.push(Action::Used(usage));
+        }
+        actions
+    }
+
+    fn unreadable(&mut self, what: String) -> Vec<Action> {
+        self.unreadable.tell(CLAUDE.name, &what)
+    }
+
+    fn phase(&self) -> Phase {
+        if !self.asked.is_empty() {
+            Phase::Busy
+        } else if self.streaming.is_some() {
+            Phase::Expecting
+        } else if !self.open.is_empty() {
+            Phase::Busy
+        } else {
+            self.retry_ms.map_or(Phase::Expecting, Phase::Retrying)
+        }
+    }
+
+    fn is_between(&self) -> bool {
+        let begun = |call: &String| {
+            let held = self.held.iter().any(|held| held.call_id == *call);
+            !held && !self.asked.values().any(|asked| asked == call)
+        };
+        // Before its first answer it may not have a session to come back to.
+        let answered = self.seen.requests > 0 || !self.asked.is_empty() || self.retry_ms.is_some();
+        self.has_begun() && answered && self.streaming.is_none() && !self.open.iter().any(begun)
+    }
+
+    fn open_calls(&self) -> usize {
+        self.open.len()
+    }
+
+    fn is_about_to_ask(&self) -> bool {
+        !self.held.is_empty() && self.streaming.is_none() && self.asked.is_empty()
+    }
+
+    fn release_calls(&mut self) -> Vec<Action> {
+        self.held.drain(..).map(Action::Started).collect()
+    }
+
+    fn answered(&mut self, request_id: &str) {
+        self.asked.remove(request_id);
+    }
+
+    fn has_answered(&self) -> bool {
+        self.seen.requests > 0
+    }
+
+    fn consumed(&self) -> Option<Usage> {
+        self.tally.at_an_end()
+    }
+
+    fn allow(&self, request_id: &str, input: &Value) -> Vec<u8> {
+        protocol::allow(request_id, input)
+    }
+
+    fn allow_edited(&self, request_id: &str, edited: &Value) -> Vec<u8> {
+        protocol::allow(request_id, edited)
+    }
+
+    fn deny(&self, request_id: &str, why: &str) -> Vec<u8> {
+        protocol::deny(request_id, why)
+    }
+
+    fn unsupported(&self, request_id: &str, what: &str) -> Vec<u8> {
+        protocol::unsupported(request_id, what)
+    }
+
+    fn interrupt(&mut self) -> Vec<u8> {
+        protocol::interrupt()
     }
 }

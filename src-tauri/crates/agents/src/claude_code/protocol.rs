@@ -5,6 +5,10 @@
 use domain::{Charge, Figure, NanoUsd, Tokens, UsagePart};
 use serde_json::{Map, Value, json};
 
+use crate::supervised::child::Survey;
+use crate::supervised::line;
+pub(crate) use crate::supervised::text;
+
 /// The id of our `initialize`; one process gets exactly one.
 pub(crate) const INITIALIZE: &str = "longhaul-initialize";
 
@@ -72,11 +76,6 @@ impl Line {
             other => Self::Other(other.to_owned()),
         }
     }
-}
-
-/// A string field, empty if absent or something else.
-pub(crate) fn text<'a>(value: &'a Value, field: &str) -> &'a str {
-    value.get(field).and_then(Value::as_str).unwrap_or_default()
 }
 
 /// The readable text of a content: a string, or blocks some of which are text.
@@ -167,10 +166,21 @@ fn answer(request_id: &str, response: Value) -> Vec<u8> {
     }}))
 }
 
-fn line(message: &Value) -> Vec<u8> {
-    let mut bytes = message.to_string().into_bytes();
-    bytes.push(b'\n');
-    bytes
+/// What a process had done, from one of its lines.
+pub(crate) fn survey(seen: &mut Survey, bytes: &[u8]) {
+    match Line::parse(bytes) {
+        Line::User(message) => {
+            let blocks = message["content"].as_array().into_iter().flatten();
+            let results = blocks.filter(|block| text(block, "type") == "tool_result");
+            seen.settled
+                .extend(results.map(|block| text(block, "tool_use_id").to_owned()));
+        }
+        Line::Cancel(request_id) => drop(seen.withdrawn.insert(request_id)),
+        Line::System(subtype, _) => seen.begun |= subtype == "init",
+        Line::Other(kind) => seen.begun |= kind == "command_lifecycle",
+        Line::Stream(..) | Line::Assistant(..) | Line::Result(_) => seen.begun = true,
+        Line::Request(..) | Line::Response(..) | Line::Garbage => {}
+    }
 }
 
 /// What this turn alone consumed, per model and in dollars, as a result tells it.

@@ -4,8 +4,9 @@
 use domain::{Figure, NanoUsd, OpClass, OpErrorKind, OpOutcome};
 use serde_json::{Value, json};
 
-use super::mapper::{Action, Mapper, Phase};
+use super::mapper::Mapper;
 use crate::driver::{Delta, Turn, TurnError};
+use crate::supervised::{Action, Dialect, Phase};
 
 struct Replay {
     mapper: Mapper,

@@ -41,8 +41,8 @@ const KNOWN: &[Known] = &[
     Known {
         name: "Codex",
         program: "codex",
-        kind: None,
-        needs: "This version of Longhaul cannot supervise it yet.",
+        kind: Some(BackendKind::Codex),
+        needs: "A login of its own: run `codex login` once in a terminal.",
     },
     Known {
         name: "Gemini CLI",

@@ -97,6 +97,7 @@ pub(super) fn check_settings(kind: BackendKind, base_url: Option<&str>) -> Resul
         BackendKind::Anthropic,
         BackendKind::OpenAi,
         BackendKind::ClaudeCode,
+        BackendKind::Codex,
         BackendKind::Rehearsal,
     ];
     if !supported.contains(&kind) {
@@ -113,7 +114,7 @@ pub(super) fn check_settings(kind: BackendKind, base_url: Option<&str>) -> Resul
         ));
     }
     if let Some(url) = base_url
-        && kind != BackendKind::ClaudeCode
+        && !matches!(kind, BackendKind::ClaudeCode | BackendKind::Codex)
     {
         let http = agents::Http::new().map_err(ApiError::internal)?;
         let looked_at = match kind {

@@ -12,8 +12,9 @@ pub(super) fn of(config: &BackendConfig, prices: &PriceBook) -> Vec<Promised> {
         BackendKind::OpenAi if config.base_url.is_none() => native(TOOLS),
         BackendKind::OpenAi => native(SERVER_TOOLS),
         BackendKind::ClaudeCode => CLAUDE_CODE,
+        BackendKind::Codex => CODEX,
         // Cannot be added in this version.
-        BackendKind::Codex | BackendKind::Acp => return Vec::new(),
+        BackendKind::Acp => return Vec::new(),
     };
     let promise = |of, (kept, words): Words| Promised {
         of,
@@ -70,6 +71,23 @@ const CLAUDE_CODE: (Words, Words, Words, Words) = (
     ),
 );
 
+const CODEX: (Words, Words, Words, Words) = (
+    (Kept::Yes, "Its own. Longhaul sees every call."),
+    (
+        Kept::Partly,
+        "It asks before every change, and before every command it does not know to be reading or its own rules allow; \
+         Longhaul answers by your policy.",
+    ),
+    (
+        Kept::Yes,
+        "At any moment; the whole process tree ends. A pause waits for the end of what is under way.",
+    ),
+    (
+        Kept::Partly,
+        "In the same thread, told what was in flight. What it was in the middle of is asked about.",
+    ),
+);
+
 fn cost(config: &BackendConfig, prices: &PriceBook) -> Promised {
     let model = config.model_for(None).unwrap_or_default();
     let own = config.base_url.is_none();
@@ -78,6 +96,12 @@ fn cost(config: &BackendConfig, prices: &PriceBook) -> Promised {
         BackendKind::ClaudeCode => (
             Kept::Partly,
             "As Claude Code reports it; estimated where a turn was cut off before its report."
+                .to_owned(),
+        ),
+        BackendKind::Codex => (
+            Kept::Partly,
+            "Codex's count of every answer at the price book's rates; with a subscription you pay something else. \
+             Estimated where a turn was cut off in an answer."
                 .to_owned(),
         ),
         BackendKind::OpenAi if !own && prices.known(&model) => (
@@ -170,6 +194,7 @@ mod tests {
             BackendKind::Anthropic,
             BackendKind::OpenAi,
             BackendKind::ClaudeCode,
+            BackendKind::Codex,
             BackendKind::Rehearsal,
         ] {
             let promises = of(&backend(kind, None, "m"), &PriceBook::bundled());

@@ -1,12 +1,11 @@
-//! One claude process in its keeper: starting it, finding it again, its lines,
-//! and its end.
+//! One agent's process in its keeper: starting it, finding it again, its lines, and
+//! its end.
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use domain::OpErrorKind;
 use keeper::{
     Adoption, Ending, Exit, Keeper, Orphan, Outcome, Output, SpawnError, Spec, StartFailureKind,
     Stdin, Stream, Streams,
@@ -14,10 +13,8 @@ use keeper::{
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::ending::failed;
 use super::lines::{Piece, Splitter};
-use super::protocol::{Line, text};
-use super::tally::Tally;
+use super::{Program, agent_error};
 use crate::driver::{AgentContext, TurnError};
 
 /// How long an agent nobody listens to goes on: a daemon restart takes seconds,
@@ -30,7 +27,7 @@ const SPOOL_MAX: u64 = 1024 * 1024 * 1024;
 /// How long it may take to end by itself: it saves its transcript (about 1 s).
 const EXIT_WITHIN: Duration = Duration::from_secs(10);
 
-/// Between SIGTERM and SIGKILL; it needs 1.6 s (measured) to end its children.
+/// Between SIGTERM and SIGKILL; Claude Code needs 1.6 s (measured) to end its children.
 const TERM_GRACE: Duration = Duration::from_secs(3);
 
 /// How much of the end of its errors is shown.
@@ -47,8 +44,12 @@ pub(crate) struct Survey {
     pub(crate) begun: bool,
 }
 
+/// Reads one line of its output for a [`Survey`].
+pub(crate) type Surveyor = fn(&mut Survey, &[u8]);
+
 /// A process to follow.
 pub(crate) struct Child {
+    program: Program,
     dir: PathBuf,
     /// None if its end is known already.
     living: Option<Living>,
@@ -79,6 +80,7 @@ enum Input {
 impl Child {
     /// Starts `argv` in a new keeper.
     pub(crate) async fn start(
+        program: Program,
         agent: &AgentContext,
         argv: Vec<String>,
         env: BTreeMap<String, String>,
@@ -100,13 +102,17 @@ impl Child {
         };
         let keeper = keeper::spawn(&agent.longhaul, &agent.keeper_dir, &spec)
             .await
-            .map_err(not_started)?;
-        Ok(Self::alive(keeper, 0, Survey::default()))
+            .map_err(|error| not_started(program, error))?;
+        Ok(Self::alive(program, keeper, 0, Survey::default()))
     }
 
     /// Finds the process of an earlier daemon's keeper, alive or ended; None if
     /// nothing ever ran there.
-    pub(crate) async fn adopt(dir: &Path) -> Result<Option<Self>, TurnError> {
+    pub(crate) async fn adopt(
+        program: Program,
+        dir: &Path,
+        surveyor: Surveyor,
+    ) -> Result<Option<Self>, TurnError> {
         let adoption = match keeper::adopt(dir).await {
             Ok(adoption) => adoption,
             Err(keeper::AdoptError::NoKeeper(_)) => return Ok(None),
@@ -120,14 +126,19 @@ impl Child {
         let outcome = match adoption {
             Adoption::NeverStarted => return Ok(None),
             Adoption::Alive(keeper) => {
-                let (survey, end) = survey(dir).await.map_err(unreadable)?;
-                return Ok(Some(Self::alive(keeper, end, survey)));
+                let (survey, end) = survey(dir, surveyor)
+                    .await
+                    .map_err(|e| unreadable(program, &e))?;
+                return Ok(Some(Self::alive(program, keeper, end, survey)));
             }
             Adoption::Exited(exit) => Ok(exit),
             Adoption::Lost(evidence) => Err(Box::new(evidence)),
         };
-        let (before, replay_until) = survey(dir).await.map_err(unreadable)?;
+        let (before, replay_until) = survey(dir, surveyor)
+            .await
+            .map_err(|e| unreadable(program, &e))?;
         Ok(Some(Self {
+            program,
             dir: dir.to_owned(),
             living: None,
             ended: Some(outcome),
@@ -140,12 +151,13 @@ impl Child {
         }))
     }
 
-    fn alive(keeper: Keeper, replay_until: u64, before: Survey) -> Self {
+    fn alive(program: Program, keeper: Keeper, replay_until: u64, before: Survey) -> Self {
         let (input, queue) = mpsc::unbounded_channel();
         // A task of its own: an agent that does not read must not keep us from
         // hearing it, or from giving it up.
         let writer = AbortOnDropHandle::new(tokio::spawn(write(keeper.clone(), queue)));
         Self {
+            program,
             dir: keeper.dir().to_owned(),
             output: keeper.output(Stream::Out, 0),
             living: Some(Living {
@@ -234,10 +246,11 @@ impl Child {
 
     /// Why it ended without finishing its turn, in words.
     pub(crate) async fn obituary(&self) -> String {
+        let name = self.program.name;
         let outcome = match (&self.ended, &self.living) {
             (Some(outcome), _) => outcome.clone(),
             (None, Some(living)) => living.keeper.wait().await,
-            (None, None) => return "claude is not running".to_owned(),
+            (None, None) => return format!("{name} is not running"),
         };
         let (how, stderr) = match outcome {
             Ok(exit) => (how_it_ended(&exit), last_words(&self.dir, &exit).await),
@@ -255,8 +268,8 @@ impl Child {
             .filter(|line| !line.trim().is_empty())
             .collect();
         match lines[lines.len().saturating_sub(5)..].join("\n") {
-            words if words.is_empty() => format!("claude {how} before its turn was over"),
-            words => format!("claude {how} before its turn was over. It last said: {words}"),
+            words if words.is_empty() => format!("{name} {how} before its turn was over"),
+            words => format!("{name} {how} before its turn was over. It last said: {words}"),
         }
     }
 
@@ -282,52 +295,25 @@ async fn write(keeper: Keeper, mut queue: mpsc::UnboundedReceiver<Input>) {
     }
 }
 
-async fn survey(dir: &Path) -> io::Result<(Survey, u64)> {
+async fn survey(dir: &Path, surveyor: Surveyor) -> io::Result<(Survey, u64)> {
     let mut survey = Survey::default();
-    let end = read_all(dir, |line| survey.take(line)).await?;
+    let end = read_all(dir, |line| surveyor(&mut survey, line)).await?;
     Ok((survey, end))
 }
 
-/// What the answers in a spool consumed.
-pub(crate) async fn tally(dir: &Path) -> io::Result<Tally> {
-    let mut tally = Tally::default();
-    read_all(dir, |line| {
-        tally.line(&line);
-    })
-    .await?;
-    Ok(tally)
-}
-
-/// Reads what is there, once, holding one line at a time. Returns where it ends.
-async fn read_all(dir: &Path, mut each: impl FnMut(Line)) -> io::Result<u64> {
+/// Reads what a process said that is gone, once, holding one line at a time. Returns where
+/// it ends.
+pub(crate) async fn read_all(dir: &Path, mut each: impl FnMut(&[u8])) -> io::Result<u64> {
     let mut output = Output::of_ended(dir, Stream::Out, 0);
     let mut splitter = Splitter::default();
     while let Some(bytes) = output.next().await? {
         for piece in splitter.push(&bytes) {
             if let Piece::Line(line) = piece {
-                each(Line::parse(&line));
+                each(&line);
             }
         }
     }
     Ok(output.offset())
-}
-
-impl Survey {
-    fn take(&mut self, line: Line) {
-        match line {
-            Line::User(message) => {
-                let blocks = message["content"].as_array().into_iter().flatten();
-                let results = blocks.filter(|block| text(block, "type") == "tool_result");
-                self.settled
-                    .extend(results.map(|block| text(block, "tool_use_id").to_owned()));
-            }
-            Line::Cancel(request_id) => drop(self.withdrawn.insert(request_id)),
-            Line::System(subtype, _) => self.begun |= subtype == "init",
-            Line::Other(kind) => self.begun |= kind == "command_lifecycle",
-            Line::Stream(..) | Line::Assistant(..) | Line::Result(_) => self.begun = true,
-            Line::Request(..) | Line::Response(..) | Line::Garbage => {}
-        }
-    }
 }
 
 fn how_it_ended(exit: &Exit) -> String {
@@ -350,21 +336,17 @@ async fn last_words(dir: &Path, exit: &Exit) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-fn not_started(error: SpawnError) -> TurnError {
+fn not_started(program: Program, error: SpawnError) -> TurnError {
+    let Program { name, install } = program;
     let hint = match &error {
         SpawnError::NotStarted(failure) if failure.kind == StartFailureKind::CommandNotFound => {
-            "; install Claude Code, or name its program with --command"
+            format!("; {install}, or name its program with --command")
         }
-        _ => "",
+        _ => String::new(),
     };
-    agent_error(format!("claude could not be started: {error}{hint}"))
+    agent_error(format!("{name} could not be started: {error}{hint}"))
 }
 
-fn unreadable(error: io::Error) -> TurnError {
-    agent_error(format!("claude's output cannot be read: {error}"))
-}
-
-/// An error of the agent as a process.
-pub(crate) fn agent_error(message: String) -> TurnError {
-    failed(OpErrorKind::Agent, message)
+fn unreadable(program: Program, error: &io::Error) -> TurnError {
+    agent_error(format!("{}'s output cannot be read: {error}", program.name))
 }

@@ -9,23 +9,20 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::ending::failed;
+use super::child::Child;
+use super::dialect::{Action, Dialect, Phase};
 use super::lines::Piece;
-use super::mapper::{Action, Mapper, Phase};
-use super::process::{Child, agent_error};
-use super::protocol;
+use super::{agent_error, failed};
 use crate::driver::{
     AgentContext, Answered, Host, HostGone, ObservedCall, Permit, Turn, TurnError, TurnRequest,
 };
 
-/// How long an interrupted agent may take to say that it stopped (42 ms measured).
+/// How long an interrupted agent may take to say that it stopped (42 ms measured of Claude
+/// Code, 15 ms of Codex).
 const INTERRUPT_WITHIN: Duration = Duration::from_secs(5);
 
 /// How long a call may go untold while its question is awaited (200 ms measured).
 const ASKED_WITHIN: Duration = Duration::from_secs(2);
-
-/// What a turn that was paused ended with.
-const PAUSED: &str = "claude was paused";
 
 /// What came of following a process.
 pub(crate) enum End {
@@ -62,12 +59,12 @@ struct Decided {
 }
 
 /// A process, followed.
-pub(crate) struct Supervision<'a> {
+pub(crate) struct Supervision<'a, D> {
     request: &'a TurnRequest,
     agent: &'a AgentContext,
     host: &'a dyn Host,
     child: Child,
-    mapper: Mapper,
+    dialect: D,
     questions: FuturesUnordered<BoxFuture<'a, Decided>>,
     /// When it last gave a sign of life.
     heard: Instant,
@@ -75,13 +72,13 @@ pub(crate) struct Supervision<'a> {
     held: Option<Instant>,
 }
 
-impl<'a> Supervision<'a> {
+impl<'a, D: Dialect> Supervision<'a, D> {
     pub(crate) fn new(
         request: &'a TurnRequest,
         agent: &'a AgentContext,
         host: &'a dyn Host,
         child: Child,
-        mapper: Mapper,
+        dialect: D,
     ) -> Self {
         let questions = FuturesUnordered::new();
         Self {
@@ -89,7 +86,7 @@ impl<'a> Supervision<'a> {
             agent,
             host,
             child,
-            mapper,
+            dialect,
             questions,
             heard: Instant::now(),
             held: None,
@@ -113,14 +110,14 @@ impl<'a> Supervision<'a> {
             }
             Halt::Stop(error) => self.break_off(*error).await,
             Halt::Ended => {
-                let open = match self.mapper.open_calls() {
+                let open = match self.dialect.open_calls() {
                     0 => String::new(),
                     n => format!(" ({n} of its calls had no result yet)"),
                 };
                 let message = format!("{}{open}", self.child.obituary().await);
                 Err(TurnError {
                     answered: self.answered(),
-                    partial: self.mapper.tally.at_an_end(),
+                    partial: self.dialect.consumed(),
                     ..agent_error(message)
                 })
             }
@@ -129,7 +126,7 @@ impl<'a> Supervision<'a> {
                 let message = HostGone.to_string();
                 Err(TurnError {
                     answered: self.answered(),
-                    partial: self.mapper.tally.at_an_end(),
+                    partial: self.dialect.consumed(),
                     ..failed(OpErrorKind::Cancelled, message)
                 })
             }
@@ -138,7 +135,7 @@ impl<'a> Supervision<'a> {
     }
 
     fn answered(&self) -> Answered {
-        if self.mapper.seen.requests > 0 {
+        if self.dialect.has_answered() {
             Answered::Begun
         } else {
             Answered::No
@@ -152,11 +149,11 @@ impl<'a> Supervision<'a> {
             tokio::select! {
                 biased;
                 () = self.request.cancel.cancelled() => {
-                    let error = failed(OpErrorKind::Cancelled, "claude was stopped".to_owned());
+                    let error = failed(OpErrorKind::Cancelled, format!("{} was stopped", self.dialect.name()));
                     return Err(Halt::Stop(Box::new(error)));
                 }
-                () = self.request.pause.cancelled(), if self.mapper.is_between() => {
-                    let error = failed(OpErrorKind::Cancelled, PAUSED.to_owned());
+                () = self.request.pause.cancelled(), if self.dialect.is_between() => {
+                    let error = failed(OpErrorKind::Cancelled, self.paused());
                     return Err(Halt::Stop(Box::new(error)));
                 }
                 Some(decided) = self.questions.next() => {
@@ -165,13 +162,13 @@ impl<'a> Supervision<'a> {
                 }
                 piece = self.child.next() => {
                     self.heard = Instant::now();
-                    let piece = piece.map_err(|e| Halt::Stop(Box::new(agent_error(format!("claude's output cannot be read: {e}")))))?;
+                    let piece = piece.map_err(|e| Halt::Stop(Box::new(agent_error(format!("{}'s output cannot be read: {e}", self.dialect.name())))))?;
                     for action in self.actions(piece.ok_or(Halt::Ended)?) {
                         self.act(action).await?;
                     }
                 }
                 () = until(unasked) => {
-                    for action in self.mapper.release_calls() {
+                    for action in self.dialect.release_calls() {
                         self.act(action).await?;
                     }
                 }
@@ -182,16 +179,16 @@ impl<'a> Supervision<'a> {
 
     fn actions(&mut self, piece: Piece) -> Vec<Action> {
         match piece {
-            Piece::Line(line) => self.mapper.line(&line),
+            Piece::Line(line) => self.dialect.line(&line),
             Piece::TooLong(bytes) => self
-                .mapper
+                .dialect
                 .unreadable(format!("{} MB long, skipped", bytes / 1_000_000)),
         }
     }
 
     /// When calls that no question came for are told of.
     fn unasked_at(&mut self) -> Option<Instant> {
-        if self.mapper.is_about_to_ask() {
+        if self.dialect.is_about_to_ask() {
             let since = *self.held.get_or_insert_with(Instant::now);
             return Some(since + ASKED_WITHIN);
         }
@@ -201,16 +198,24 @@ impl<'a> Supervision<'a> {
 
     fn silent_at(&self) -> Option<Instant> {
         let limit = Duration::from_millis(self.request.silence_ms);
-        match self.mapper.phase() {
+        match self.dialect.phase() {
             Phase::Busy => None,
             Phase::Expecting => Some(self.heard + limit),
             Phase::Retrying(ms) => Some(self.heard + limit + Duration::from_millis(ms)),
         }
     }
 
+    /// What a turn that was paused ends with.
+    fn paused(&self) -> String {
+        format!("{} was paused", self.dialect.name())
+    }
+
     fn silence(&self) -> TurnError {
         let seconds = self.request.silence_ms.div_ceil(1000);
-        let message = format!("claude said nothing for {seconds} s while an answer was due");
+        let message = format!(
+            "{} said nothing for {seconds} s while an answer was due",
+            self.dialect.name()
+        );
         TurnError {
             answered: self.answered(),
             ..failed(OpErrorKind::Silent, message)
@@ -234,15 +239,26 @@ impl<'a> Supervision<'a> {
                 call,
                 input,
             } => self.ask(request_id, call, input),
-            Action::Deny { request_id, why } => self.child.send(protocol::deny(&request_id, why)),
-            Action::Unsupported { request_id, what } => {
-                self.child.send(protocol::unsupported(&request_id, &what));
+            Action::Deny { request_id, why } => {
+                self.child.send(self.dialect.deny(&request_id, why));
             }
+            Action::Unsupported { request_id, what } => {
+                self.child
+                    .send(self.dialect.unsupported(&request_id, &what));
+            }
+            Action::Send(line) => self.send(line),
             Action::GaveUp(error) => return Err(Halt::Stop(error)),
             Action::UnknownSession => return Err(Halt::Unknown),
             Action::Finished(turn) => return Err(Halt::Over(turn)),
         }
         Ok(())
+    }
+
+    /// The next line of a conversation. An earlier daemon has said it to what it adopted.
+    fn send(&self, line: Vec<u8>) {
+        if !self.child.is_replaying() {
+            self.child.send(line);
+        }
     }
 
     /// What is true whatever becomes of the turn.
@@ -269,7 +285,7 @@ impl<'a> Supervision<'a> {
             || before.withdrawn.contains(&request_id)
             || !self.child.is_alive()
         {
-            self.mapper.answered(&request_id);
+            self.dialect.answered(&request_id);
             return;
         }
         let host = self.host;
@@ -290,15 +306,17 @@ impl<'a> Supervision<'a> {
             answer,
         } = decided;
         let line = match answer? {
-            Permit::Allow => protocol::allow(&request_id, &input),
+            Permit::Allow => self.dialect.allow(&request_id, &input),
             Permit::AllowEdited(edited) => match serde_json::from_str(&edited) {
-                Ok(edited @ Value::Object(_)) => protocol::allow(&request_id, &edited),
+                Ok(edited @ Value::Object(_)) => self.dialect.allow_edited(&request_id, &edited),
                 // Never what was not approved.
-                _ => protocol::deny(&request_id, "the edited arguments cannot be read"),
+                _ => self
+                    .dialect
+                    .deny(&request_id, "the edited arguments cannot be read"),
             },
-            Permit::Deny(why) => protocol::deny(&request_id, &why),
+            Permit::Deny(why) => self.dialect.deny(&request_id, &why),
         };
-        self.mapper.answered(&request_id);
+        self.dialect.answered(&request_id);
         self.child.send(line);
         Ok(())
     }
@@ -307,21 +325,22 @@ impl<'a> Supervision<'a> {
     /// counts; without a word of it, what was seen.
     async fn break_off(mut self, mut error: TurnError) -> Result<Turn, TurnError> {
         self.questions.clear();
-        self.child.send(protocol::interrupt());
+        self.child.send(self.dialect.interrupt());
         error.answered = self.answered();
+        let paused = self.paused();
         let heard_out = tokio::time::timeout(INTERRUPT_WITHIN, self.hear_out()).await;
         match heard_out {
             Ok(Some(last)) => {
                 self.child.finish().await;
                 match *last {
                     // It was faster: nothing was broken off.
-                    Ok(turn) if error.message == PAUSED => return Ok(turn),
+                    Ok(turn) if error.message == paused => return Ok(turn),
                     Ok(turn) => error.charge = turn.charge.map(Box::new),
                     Err(last) => (error.partial, error.charge) = (last.partial, last.charge),
                 }
             }
             _ => {
-                error.partial = self.mapper.tally.at_an_end();
+                error.partial = self.dialect.consumed();
                 self.child.stop().await;
             }
         }
@@ -334,6 +353,7 @@ impl<'a> Supervision<'a> {
             for action in self.actions(piece) {
                 match action {
                     Action::Finished(turn) => return Some(turn),
+                    Action::Send(line) => self.send(line),
                     // Should the host be gone too, stopping is all that is left.
                     action => drop(self.tell(action).await),
                 }

@@ -1,0 +1,86 @@
+//! Agents that are programs of their own and talk in lines of JSON.
+//!
+//! A turn is one process in its keeper, from the prompt to the word that it is over.
+//! [`child`] owns the keeper, [`lines`] cuts what it says, a [`Dialect`] says what that
+//! means (pure, replayable), [`supervise`] joins them, [`turn`] starts, finds again and
+//! starts anew. A daemon that comes back adopts the process and reads what it said from the
+//! beginning; one that finds it gone goes on with its session in a new one.
+
+pub(crate) mod child;
+mod dialect;
+mod lines;
+mod supervise;
+mod turn;
+mod version;
+
+use domain::{MessageOrigin, OpErrorKind};
+
+pub(crate) use dialect::{Action, Dialect, Phase, Unreadable, line, text};
+pub(crate) use turn::{Agent, Opening, Start, turn};
+pub(crate) use version::check;
+
+use crate::driver::{Answered, ChatMessage, TurnError};
+
+/// Sent where a resumed run has nothing new to say.
+const GO_ON: &str = "Go on where you left off.";
+
+/// An agent's program, in words.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Program {
+    /// What it is called in messages.
+    pub(crate) name: &'static str,
+    /// How one gets it.
+    pub(crate) install: &'static str,
+}
+
+/// What an agent keeps below the user's home, for whoever draws a boundary around it. Paths
+/// are below the home.
+#[derive(Clone, Copy, Debug)]
+pub struct OwnFiles {
+    /// Sessions, credentials, state: it must be able to write here. A folder, because files
+    /// are replaced in it by renaming.
+    pub folder: &'static str,
+    /// In that folder, but read by the next one that is started, perhaps outside of any
+    /// sandbox: programs, rules and instructions stand in them.
+    pub left_as_it_is: &'static [&'static str],
+    /// Read and written by it; what is written is not to come back.
+    pub copied: &'static [&'static str],
+}
+
+/// An error before anything was answered.
+pub(crate) fn failed(kind: OpErrorKind, message: String) -> TurnError {
+    TurnError {
+        kind,
+        message,
+        retry_after_ms: None,
+        partial: None,
+        charge: None,
+        answered: Answered::No,
+    }
+}
+
+/// An error of the agent as a process.
+pub(crate) fn agent_error(message: String) -> TurnError {
+    failed(OpErrorKind::Agent, message)
+}
+
+/// What one message to the agent says: briefings first, the rest in order.
+pub(crate) fn words(conversation: &[ChatMessage]) -> String {
+    let texts = |briefing: fn(&MessageOrigin) -> bool| {
+        conversation
+            .iter()
+            .filter_map(move |message| match message {
+                ChatMessage::User { origin, text } if briefing(origin) => Some(text.as_str()),
+                _ => None,
+            })
+    };
+    let first = texts(|origin| *origin == MessageOrigin::Briefing);
+    let all: Vec<&str> = first
+        .chain(texts(|origin| *origin != MessageOrigin::Briefing))
+        .collect();
+    if all.is_empty() {
+        GO_ON.to_owned()
+    } else {
+        all.join("\n\n")
+    }
+}
