@@ -30,6 +30,8 @@ test("a thousand reviews open, and equals are found among them", async (t) => {
   await page.getByRole("region", { name: "Equal items" }).getByText("200 items ask for this very call").waitFor();
   await page.keyboard.press("=");
   await page.getByRole("region", { name: "Selected items" }).getByText("200 items selected").waitFor();
+  // Until then its buttons are pale.
+  await page.locator("[data-armed=true]").waitFor();
   await accessible(page, "a long queue");
   await picture(page, "queue-light");
   await done();
