@@ -24,6 +24,7 @@ mod locks;
 mod notifications;
 mod openai;
 mod packaging;
+mod policy;
 mod preparing;
 mod real_agent;
 mod real_claude;

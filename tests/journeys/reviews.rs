@@ -194,6 +194,83 @@ async fn a_decision_survives_a_crash() -> Result<()> {
     Ok(())
 }
 
+/// Three calls of one step wait at once; a daemon dies at a boundary between request and
+/// use while each gets an answer of its own.
+#[tokio::test]
+async fn parallel_decisions_reach_their_own_call_once_whatever_dies() -> Result<()> {
+    for point in [
+        "engine.answer_recorded",
+        "engine.before_decision",
+        "engine.decided",
+        "engine.decided#2",
+        "engine.before_review_used",
+        "engine.before_review_used#2",
+        "engine.review_used",
+        "engine.review_used#2",
+        "engine.op_finished#2",
+    ] {
+        each_decision_is_used_once(point).await.context(point)?;
+    }
+    Ok(())
+}
+
+async fn each_decision_is_used_once(point: &str) -> Result<()> {
+    let mut world = World::new().await?;
+    let effects = world.effects();
+    let names = ["first", "second", "third"];
+    let step = names.iter().fold(Turn::new(), |turn, name| {
+        turn.tool("shell", json!({"command": effects.shell(name)}))
+    });
+    world
+        .server
+        .script("three", Script::new().turn(step).turn(Turn::text("Done.")));
+    world.daemon.terminate().await?;
+    world.daemon.env_once("LONGHAUL_CRASH_AT", point);
+    world.daemon.launch().await?;
+    let id = world.start("three", &[]).await?;
+    let mut died = false;
+    let until = tokio::time::Instant::now() + SOON;
+    loop {
+        ensure!(tokio::time::Instant::now() < until, "not over in time");
+        if world.daemon.exit_status()?.is_some() {
+            died = true;
+            world.cli(&["daemon", "start"]).await?.ok()?;
+        }
+        let shown = world.cli(&["--json", "show", &id]).await?;
+        let Ok(run) = serde_json::from_str::<Value>(&shown.stdout) else {
+            continue;
+        };
+        if run["state"] == "completed" {
+            break;
+        }
+        // What is still asked is answered by what it asks; a refusal is no loss.
+        for review in run["reviews"].as_array().into_iter().flatten() {
+            if review["state"] != "open" {
+                continue;
+            }
+            let (kind, title) = (text(review, "kind")?, text(review, "title")?);
+            let review = text(review, "id")?;
+            let name = names.into_iter().find(|name| title.contains(name));
+            let name = name.context("a review names its call")?;
+            let word = match (kind.as_str(), name) {
+                // What the world says, as a person would.
+                ("in_doubt", name) if effects.count(name)? > 0 => "happened",
+                ("in_doubt", _) => "again",
+                (_, "second") => "reject",
+                _ => "approve",
+            };
+            let _ = world.cli(&["answer", &review, word]).await?;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    ensure!(died, "it never came to {point}");
+    assert_eq!(effects.count("second")?, 0, "what was rejected did not run");
+    for name in ["first", "third"] {
+        assert_eq!(effects.count(name)?, 1, "{name}");
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn not_now_is_not_no() -> Result<()> {
     let world = World::new().await?;

@@ -26,6 +26,8 @@ pub(crate) const UNREACHED: &[(&str, &str)] = &[
         "engine.stalled_decided",
         "no model of its goes silent: reviews_kinds",
     ),
+    ("engine.rule_half_written", ALWAYS),
+    ("engine.rule_written", ALWAYS),
     ("webhook.before_sent", TELLS),
     ("webhook.sent", TELLS),
     ("engine.apply_began", APPLIES),
@@ -65,6 +67,7 @@ pub(crate) const UNREACHED: &[(&str, &str)] = &[
 
 const APPLIES: &str =
     "it takes nothing over: applying_crashes, and the workspace's test `apply_crashes`";
+const ALWAYS: &str = "its person allows nothing once and for all: policy";
 const TELLS: &str = "it has no webhook to tell anything: webhook";
 const GOES_BACK: &str = "it goes only forward: going_back, and the workspace's test `killed`";
 

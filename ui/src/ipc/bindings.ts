@@ -708,6 +708,8 @@ export type DaemonStatus = {
 	trouble: string | null,
 	/**  Whether commands run in a sandbox, where the store is open. */
 	sandbox?: SandboxState | null,
+	/**  What is wrong with the user's rules; everything is reviewed while it is. */
+	rules_trouble?: string | null,
 	/**  How many runs may work at once. */
 	slots: number,
 	/**  How many do. */
@@ -747,6 +749,11 @@ export type DecideRequest = {
 	grace_ms?: number,
 	/**  With `approve` of an editable review: the arguments to use instead, whole. */
 	arguments?: { [key in string]: Json } | null,
+	/**
+	 *  With `approve`: the rule as `rule_preview` has shown it, which is written to the
+	 *  user's rules for the project. Takes effect at once.
+	 */
+	rule?: string | null,
 };
 
 /**  The decision is durable. */
@@ -767,6 +774,8 @@ export type Decision = {
 	verdict: Verdict,
 	/**  The rule in words, as shown to the user. */
 	rule: string,
+	/**  The rule's whole id (`balanced:beyond`), where one of the policy's decided. */
+	rule_id?: string | null,
 };
 
 /**  A piece of text as it streams in. */
@@ -1331,6 +1340,22 @@ export type KindCount = {
 	count: number,
 };
 
+/**  How far rules of a source count. */
+export type LayerState = 
+/**  Part of the program. */
+"built_in" | 
+/**  There is no file. */
+"absent" | 
+/**  They count. */
+"read" | 
+/**
+ *  They only ask for more and refuse more: the user has not said that they are trusted
+ *  as they are now.
+ */
+"only_tightens" | 
+/**  The file cannot be read: everything is reviewed. */
+"broken";
+
 /**  Asks for the limiter's gates. */
 export type LimitsRequest = Record<string, never>;
 
@@ -1774,9 +1799,27 @@ export type PlanState =
 /**  Done. */
 "done";
 
+/**  Rules of one source. */
+export type PolicyLayer = {
+	/**  `always`, a preset, `user`, `project` or `here`: the beginning of its rules' whole ids. */
+	source: string,
+	/**  The same in words. */
+	title: string,
+	/**  The file they are written in. */
+	file: string | null,
+	/**  How far they count. */
+	state: LayerState,
+	/**  What is wrong with the file, with line and column. */
+	trouble: string | null,
+	/**  Rules that would allow and do not count. */
+	left_out: number,
+	/**  Those that count. */
+	rules: PolicyRule[],
+};
+
 /**  One part of a command, and what decides about it. */
 export type PolicyPart = {
-	/**  The program with its words, as it would be started. */
+	/**  The program with its words, as it would be started; `>` for a redirection. */
 	program: string,
 	/**  What it does, in words. */
 	effect: string,
@@ -1784,18 +1827,48 @@ export type PolicyPart = {
 	because: string,
 	/**  What is decided. */
 	verdict: Verdict,
+	/**  The rule's whole id; `none` where no rule speaks of it. */
+	rule_id: string,
 	/**  The rule's name. */
 	rule: string,
 	/**  Where the rule comes from. */
 	source: string,
 };
 
+/**  Takes one of the user's own rules back. */
+export type PolicyRemoveRequest = {
+	/**  The rule's id. */
+	id: string,
+	/**  Only where it is for this project. */
+	project?: string | null,
+};
+
+/**  Asks for the rules in force. */
+export type PolicyRequest = {
+	/**  The project folder, whose rules count too; none if absent. */
+	project?: string | null,
+	/**  The preset; the user's default if absent. */
+	policy?: Preset | null,
+};
+
+/**  One rule. */
+export type PolicyRule = {
+	/**  Its id within its layer. */
+	id: string,
+	/**  What a person reads when it decides. */
+	name: string,
+	/**  What it decides. */
+	outcome: Verdict,
+};
+
 /**  What would be decided, and why. */
 export type PolicyTest = {
 	/**  What is decided: as its gravest part. */
 	verdict: Verdict,
-	/**  Why, in a line. */
+	/**  Why, in a sentence. */
 	why: string,
+	/**  The whole id of the rule that decides. */
+	rule_id: string,
 	/**  Its parts, in the order in which they stand. */
 	parts: PolicyPart[],
 };
@@ -1808,6 +1881,24 @@ export type PolicyTestRequest = {
 	project: string,
 	/**  The preset; the user's default if absent. */
 	policy?: Preset | null,
+};
+
+/**  Lets a project's own rules, as they are now, also allow; or no longer. */
+export type PolicyTrustRequest = {
+	/**  The project folder. */
+	project: string,
+	/**  Whether they are trusted. */
+	trusted: boolean,
+};
+
+/**  The rules in force, in layers: a later one decides over an earlier, *deny* over all. */
+export type PolicyView = {
+	/**  The project they are for. */
+	project: string | null,
+	/**  The preset below them. */
+	preset: Preset,
+	/**  Lowest first. */
+	layers: PolicyLayer[],
 };
 
 /**  The built-in policies, strictest first. */
@@ -2017,6 +2108,10 @@ export type Review = {
 	title: string,
 	/**  Why it was flagged: the rule, or the model's own words. */
 	why: string,
+	/**  The whole id of the rule that asked (`balanced:beyond`), where one did. */
+	rule_id?: string | null,
+	/**  Whether "always allow this here" is offered with an approval. */
+	always?: boolean,
 	/**  The command, diff or question in full, or the evidence. */
 	detail: string,
 	/**  The detail's whole text when it was too long to stand in `detail`. */
@@ -2174,6 +2269,10 @@ export type ReviewView = {
 	title: string,
 	/**  Why it was flagged. */
 	why: string,
+	/**  The whole id of the rule that asked, such as `balanced:beyond`. */
+	rule_id?: string | null,
+	/**  Whether `rule_preview` has a rule to offer that always allows this. */
+	always?: boolean,
 	/**  The command, diff, question or evidence, in full. */
 	detail: string,
 	/**  Possible answers. Empty for a free-text question. */
@@ -2278,6 +2377,44 @@ export type RuleFigure = {
 	verdict: string,
 	/**  About how many calls. */
 	calls: number,
+};
+
+/**  What "always allow this here" would do. */
+export type RulePreview = {
+	/**  The review. */
+	review: ReviewId,
+	/**  The rule as it would be written; give it back with `decide`. Null: none is offered. */
+	rule: string | null,
+	/**  Why none is offered. */
+	why_not: string | null,
+	/**  The file it would be written to. */
+	file: string,
+	/**  The project it would be for. */
+	project: string,
+	/**  Reviews of this project's calls in the last 30 days, besides this one. */
+	looked_at: number,
+	/**  How many of them would not have been asked. */
+	spared: number,
+	/**  The newest of those, at most 5. */
+	samples: RuleSample[],
+};
+
+/**  Asks what "always allow this here" would do. Writes nothing. */
+export type RulePreviewRequest = {
+	/**  The review (id or unique prefix); an open one. */
+	review: string,
+};
+
+/**  A review that a rule would have made needless. */
+export type RuleSample = {
+	/**  The review. */
+	review: ReviewId,
+	/**  What was asked. */
+	title: string,
+	/**  When. */
+	at: Moment,
+	/**  What was decided, if somebody did. */
+	answer: string | null,
 };
 
 /**  A run after it was steered. */
@@ -3119,6 +3256,10 @@ export interface Endpoints {
   settings: { request: SettingsRequest; response: SettingList };
   setting: { request: SettingChange; response: Setting };
   policy_test: { request: PolicyTestRequest; response: PolicyTest };
+  policy: { request: PolicyRequest; response: PolicyView };
+  policy_trust: { request: PolicyTrustRequest; response: PolicyView };
+  policy_remove: { request: PolicyRemoveRequest; response: PolicyView };
+  rule_preview: { request: RulePreviewRequest; response: RulePreview };
   health: { request: HealthRequest; response: Health };
   log_lines: { request: LogLinesRequest; response: LogLines };
   agents_found: { request: AgentsFoundRequest; response: AgentsFound };
@@ -3182,6 +3323,10 @@ export const tags: { readonly [name in keyof Endpoints]: { readonly provides: re
   settings: { provides: ["settings"], invalidates: [] },
   setting: { provides: [], invalidates: ["settings","daemon","limits"] },
   policy_test: { provides: ["settings"], invalidates: [] },
+  policy: { provides: ["settings"], invalidates: [] },
+  policy_trust: { provides: [], invalidates: ["settings","daemon"] },
+  policy_remove: { provides: [], invalidates: ["settings","daemon"] },
+  rule_preview: { provides: ["reviews"], invalidates: [] },
   health: { provides: ["health","daemon","runs"], invalidates: [] },
   log_lines: { provides: [], invalidates: [] },
   agents_found: { provides: ["backends"], invalidates: [] },

@@ -152,6 +152,7 @@ export function aReview(over: Partial<ReviewView> = {}): ReviewView {
     ended_at: null,
     withdrawn: null,
     low_risk: false,
+    always: false,
     editable: true,
     arguments: '{\n  "command": "git push origin main"\n}',
     ...over,

@@ -1,6 +1,7 @@
 //! The command line (DESIGN §6).
 
 mod admin;
+mod policy;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use domain::{NanoUsd, Preset, RunState, WorkspaceMode};
@@ -8,6 +9,7 @@ use domain::{NanoUsd, Preset, RunState, WorkspaceMode};
 pub(crate) use admin::{
     BackendCommand, BackendNew, DaemonCommand, ServiceCommand, Topic, WebhookCommand,
 };
+pub(crate) use policy::{PolicyCommand, PolicyTestArgs};
 
 use crate::parse;
 
@@ -198,27 +200,6 @@ pub(crate) struct ResumeArgs {
     pub(crate) from: Option<String>,
 }
 
-/// `policy`
-#[derive(Debug, Subcommand)]
-pub(crate) enum PolicyCommand {
-    /// Say what would be decided about a command, and which rule says so; nothing is run
-    Test(PolicyTestArgs),
-}
-
-/// `policy test`
-#[derive(Debug, Args)]
-pub(crate) struct PolicyTestArgs {
-    /// The shell command
-    #[arg(allow_hyphen_values = true)]
-    pub(crate) command: String,
-    /// The preset [default: yours]
-    #[arg(long, value_parser = parse::word::<Preset>)]
-    pub(crate) policy: Option<Preset>,
-    /// The project folder, whose rules count too [default: this one]
-    #[arg(long, value_name = "DIR")]
-    pub(crate) project: Option<std::path::PathBuf>,
-}
-
 /// `fork`
 #[derive(Debug, Args)]
 pub(crate) struct ForkArgs {
@@ -372,6 +353,12 @@ pub(crate) struct ApproveArgs {
     /// Also for every other open review that asks for the very same call
     #[arg(long, conflicts_with = "arguments")]
     pub(crate) group: bool,
+    /// Allow its like in this project from now on, by the narrowest rule
+    #[arg(long, conflicts_with_all = ["arguments", "group"])]
+    pub(crate) always: bool,
+    /// With --always: only say what would be allowed
+    #[arg(long, requires = "always")]
+    pub(crate) dry_run: bool,
 }
 
 /// `reject`

@@ -35,7 +35,7 @@ pub(crate) use listing::runs;
 pub(crate) use looking::{catch_up, caught_up, review_figures};
 pub(crate) use notices::{notice_act, notices};
 pub(crate) use overview::{health, log_lines, service};
-pub(crate) use policy::policy_test;
+pub(crate) use policy::{policy, policy_remove, policy_test, policy_trust, rule_preview};
 pub(crate) use projects::{folders, project, projects};
 pub(crate) use rehearsal::rehearsal;
 pub(crate) use reviews::{decide, review, reviews, snooze, undo};

@@ -119,8 +119,6 @@ pub struct Config {
 pub struct Project {
     /// Whether a clone has the user's uncommitted changes: no, by default.
     pub include_uncommitted: bool,
-    /// Whether the project's own rules (`.longhaul/policy.toml`) may also allow.
-    pub trust_policy: bool,
     /// Files a run needs that git does not have, such as `.env`, relative to the
     /// project; `*` and `?` stand for characters of a name.
     pub bring: Vec<BringPath>,
@@ -146,7 +144,6 @@ impl Project {
                 .setup
                 .clone()
                 .filter(|command| !command.trim().is_empty()),
-            trust_policy: self.trust_policy,
         }
     }
 }

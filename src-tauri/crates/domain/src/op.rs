@@ -89,6 +89,9 @@ pub struct Decision {
     pub verdict: Verdict,
     /// The rule in words, as shown to the user.
     pub rule: String,
+    /// The rule's whole id (`balanced:beyond`), where one of the policy's decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule_id: Option<String>,
 }
 
 /// What a model request was made of: a prefix of the run's messages and the

@@ -139,6 +139,12 @@ pub struct Review {
     pub title: String,
     /// Why it was flagged: the rule, or the model's own words.
     pub why: String,
+    /// The whole id of the rule that asked (`balanced:beyond`), where one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule_id: Option<String>,
+    /// Whether "always allow this here" is offered with an approval.
+    #[serde(default, skip_serializing_if = "is_no")]
+    pub always: bool,
     /// The command, diff or question in full, or the evidence.
     pub detail: String,
     /// The detail's whole text when it was too long to stand in `detail`.
@@ -160,6 +166,11 @@ pub struct Review {
     /// Where it is.
     #[serde(flatten)]
     pub state: ReviewState,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde's signature
+fn is_no(flag: &bool) -> bool {
+    !flag
 }
 
 impl Review {

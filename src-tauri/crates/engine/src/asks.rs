@@ -1,6 +1,8 @@
 //! The reviews the engine asks for, each with what happens for each answer.
 
-use domain::{BudgetLimit, Choice, Op, Review, ReviewId, ReviewKind, ReviewState, Run, Timestamp};
+use domain::{
+    BudgetLimit, Choice, Decision, Op, Review, ReviewId, ReviewKind, ReviewState, Run, Timestamp,
+};
 
 use crate::ids::new_review_id;
 
@@ -27,6 +29,8 @@ pub(crate) fn ask(
         title,
         why,
         detail: clip(detail),
+        rule_id: None,
+        always: false,
         detail_blob: None,
         choices: Vec::new(),
         digest: None,
@@ -70,12 +74,14 @@ fn called_as(tool: &str, summary: &str) -> String {
 pub(crate) fn tool_call(
     run: &Run,
     op: &Op,
-    rule: &str,
+    decision: &Decision,
     detail: String,
     kind: ReviewKind,
     now: Timestamp,
 ) -> Review {
-    let mut review = ask(run, kind, called(op), rule.to_owned(), detail, now);
+    let why = decision.rule.clone();
+    let mut review = ask(run, kind, called(op), why, detail, now);
+    review.rule_id.clone_from(&decision.rule_id);
     review.op = Some(op.id);
     review.digest = Some(op.digest.clone());
     review.detail_blob = (review.detail.len() > DETAIL_LIMIT).then(|| op.args.clone());

@@ -89,6 +89,8 @@ pub(crate) struct Core {
     pub(crate) appliers: Mutex<HashMap<RunId, Control>>,
     /// Changed while runs work; each look takes what is in force then.
     settings: RwLock<Arc<Settings>>,
+    /// One change of the user's rules at a time: each rewrites their file.
+    pub(crate) changing_rules: tokio::sync::Mutex<()>,
     /// Keys the endpoint refused: backend to key fingerprint.
     refused: Mutex<HashMap<String, String>>,
 }
@@ -115,6 +117,7 @@ impl Engine {
             workers: Mutex::default(),
             appliers: Mutex::default(),
             refused: Mutex::default(),
+            changing_rules: tokio::sync::Mutex::default(),
             settings: RwLock::new(Arc::new(parts.settings.clone())),
             parts,
         };

@@ -30,6 +30,12 @@ pub enum DecideError {
     /// The arguments were edited, and cannot be.
     #[error(transparent)]
     Edit(#[from] EditError),
+    /// It cannot be allowed once and for all.
+    #[error("this cannot always be allowed: {0}")]
+    NotAlways(String),
+    /// The rule that was to come with it was not written, so nothing is decided.
+    #[error(transparent)]
+    Rule(#[from] crate::rule_files::RulesError),
     /// The journal could not be written.
     #[error("{0}")]
     Store(String),
@@ -41,7 +47,7 @@ impl Engine {
     pub async fn decide(&self, review: ReviewId, answer: Answer) -> Result<RunId, DecideError> {
         let (run, found) = self.find(review).await?;
         offered(&found, &answer)?;
-        self.record(run.id, review, answer, Vec::new()).await
+        self.record(run.id, review, answer, Vec::new(), None).await
     }
 
     /// The same, approving a call with other arguments than it asks for.
@@ -60,20 +66,23 @@ impl Engine {
         let edit = self.core.edit_of(&run, &found, arguments).await?;
         let blobs = edit.iter().map(|(_, text)| text.clone()).collect();
         answer.edit = edit.map(|(edit, _)| Box::new(edit));
-        self.record(run.id, review, answer, blobs).await
+        self.record(run.id, review, answer, blobs, None).await
     }
 
-    async fn record(
+    /// Records a decision, with what else is to be said of it.
+    pub(crate) async fn record(
         &self,
         run: RunId,
         review: ReviewId,
         mut answer: Answer,
         blobs: Vec<Bytes>,
+        note: Option<String>,
     ) -> Result<RunId, DecideError> {
         answer.note = answer.note.map(|note| self.core.redact(&note));
-        let event = Event::ReviewDecided { review, answer };
+        let mut events = vec![Event::ReviewDecided { review, answer }];
+        events.extend(note.map(|text| Event::Noted { text }));
         faults::crash_point("engine.before_decision");
-        let recorded = self.core.store().append(run, None, vec![event], blobs);
+        let recorded = self.core.store().append(run, None, events, blobs);
         let decided = match recorded.await {
             Ok(done) => done.run,
             Err(AppendError::Illegal(why)) => return Err(DecideError::Decided(why.to_string())),
@@ -138,7 +147,7 @@ impl Engine {
             .map_err(|e| DecideError::Store(e.to_string()))
     }
 
-    async fn find(&self, id: ReviewId) -> Result<(Run, Review), DecideError> {
+    pub(crate) async fn find(&self, id: ReviewId) -> Result<(Run, Review), DecideError> {
         let failed = |error: store::ReadError| DecideError::Store(error.to_string());
         let store = self.core.store();
         let run = store.run_of_review(id).await.map_err(failed)?;

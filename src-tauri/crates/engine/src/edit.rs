@@ -67,7 +67,7 @@ impl Engine {
 }
 
 /// The call a review holds up, as long as nobody has decided.
-fn waiting_call<'r>(run: &'r Run, review: &Review) -> Option<&'r Op> {
+pub(crate) fn waiting_call<'r>(run: &'r Run, review: &Review) -> Option<&'r Op> {
     let op = run.open_ops.get(&review.op?)?;
     (review.is_open() && op.state == OpState::Intended).then_some(op)
 }
@@ -221,6 +221,7 @@ mod tests {
         let decision = |verdict| Decision {
             verdict,
             rule: "never push".to_owned(),
+            rule_id: None,
         };
         assert!(not_denied(decision(Verdict::Allow)).is_ok());
         assert!(not_denied(decision(Verdict::Review)).is_ok());

@@ -9,6 +9,7 @@ use domain::{
 
 use crate::core::RunDelta;
 use crate::journal::{Batch, Halt};
+use crate::policy::Asked;
 use crate::watch::Watch;
 use crate::worker::Worker;
 
@@ -24,6 +25,13 @@ pub(crate) struct RunHost<'a> {
     answering: std::sync::atomic::AtomicBool,
     /// What ends an agent's turn early.
     watch: Option<&'a Watch>,
+}
+
+/// What the rules say of a call an agent asks permission for.
+struct Ask {
+    decision: Decision,
+    /// Whether its like may be allowed from now on.
+    always: bool,
 }
 
 impl<'a> RunHost<'a> {
@@ -58,16 +66,12 @@ impl<'a> RunHost<'a> {
     }
 
     /// The journal's operation for the agent's call, recorded if it is new.
-    async fn op_for(
-        &self,
-        call: &ObservedCall,
-        ask: Option<&Decision>,
-    ) -> Result<Option<Op>, Halt> {
+    async fn op_for(&self, call: &ObservedCall, ask: Option<&Ask>) -> Result<Option<Op>, Halt> {
         let _one = self.recording.lock().await;
         let run = self.worker.journal.load().await?;
         if let Some(op) = open_call(&run, &call.call_id) {
             let op = op.clone();
-            if ask.is_some_and(|d| d.verdict == Verdict::Review)
+            if ask.is_some_and(|ask| ask.decision.verdict == Verdict::Review)
                 && op.review.is_none()
                 && op.state == OpState::Intended
             {
@@ -109,7 +113,8 @@ impl<'a> RunHost<'a> {
             edit: None,
             note: None,
         };
-        let decision = ask.cloned().unwrap_or_else(crate::policy::agents_own_rules);
+        let decision = ask.map(|ask| ask.decision.clone());
+        let decision = decision.unwrap_or_else(crate::policy::agents_own_rules);
         batch.push(crate::intent::intended(&op, decision, None));
         self.request_review(&run, &op, call, ask, &mut batch);
         let run = self.worker.journal.append(batch).await?;
@@ -121,16 +126,17 @@ impl<'a> RunHost<'a> {
         run: &Run,
         op: &Op,
         call: &ObservedCall,
-        ask: Option<&Decision>,
+        ask: Option<&Ask>,
         batch: &mut Batch,
     ) {
-        let Some(decision) = ask.filter(|d| d.verdict == Verdict::Review) else {
+        let Some(ask) = ask.filter(|ask| ask.decision.verdict == Verdict::Review) else {
             return;
         };
         let detail = self.worker.core.redact(&pretty(&call.input));
         let now = self.worker.core.now();
-        let review =
-            crate::asks::tool_call(run, op, &decision.rule, detail, ReviewKind::ToolCall, now);
+        let kind = ReviewKind::ToolCall;
+        let mut review = crate::asks::tool_call(run, op, &ask.decision, detail, kind, now);
+        review.always = ask.always;
         batch.push(Event::ReviewRequested {
             review: Box::new(review),
         });
@@ -138,13 +144,19 @@ impl<'a> RunHost<'a> {
 
     async fn ask(&self, call: &ObservedCall) -> Result<Permit, Halt> {
         let run = self.worker.journal.load().await?;
-        let decision = self.worker.core.rules(&run).await.decide_agent_call(call);
-        let Some(op) = self.op_for(call, Some(&decision)).await? else {
+        let rules = self.worker.core.rules(&run).await;
+        let ask = Ask {
+            decision: rules.decide_agent_call(call),
+            always: rules.propose(&Asked::of_call(call)).is_ok(),
+        };
+        let Some(op) = self.op_for(call, Some(&ask)).await? else {
             return Ok(Permit::Deny("this call is over already".to_owned()));
         };
-        if decision.verdict == Verdict::Deny && op.state == OpState::Intended {
+        let decision = &ask.decision;
+        let fresh = op.state == OpState::Intended && op.review.is_none();
+        if decision.verdict == Verdict::Deny && fresh {
             let mut batch = Batch::default();
-            let refused = crate::intent::refused(&op, &decision, &mut batch);
+            let refused = crate::intent::refused(&op, decision, &mut batch);
             batch.push(refused);
             self.worker.journal.append(batch).await?;
             return Ok(Permit::Deny(format!(

@@ -127,14 +127,10 @@ impl IntentOf<'_> {
             Tool::Shell { .. } => ReviewKind::ToolCall,
             _ => ReviewKind::SensitiveChange,
         };
-        Some(asks::tool_call(
-            self.run,
-            op,
-            &decision.rule,
-            tool.detail(),
-            kind,
-            self.now,
-        ))
+        let mut review = asks::tool_call(self.run, op, decision, tool.detail(), kind, self.now);
+        let asked = policy::Asked::of_tool(tool);
+        review.always = self.rules.propose(&asked).is_ok();
+        Some(review)
     }
 }
 

@@ -7,6 +7,7 @@
 //! the journal refuses what no longer fits, so no lock spans the two.
 
 mod agent_turn;
+mod always;
 mod answer;
 mod apply_words;
 mod applying;
@@ -45,6 +46,7 @@ mod policy;
 mod projects;
 mod recovery;
 mod resources;
+mod rule_files;
 mod settings;
 mod shell;
 mod slots;
@@ -57,7 +59,8 @@ mod watch;
 mod weakened;
 mod worker;
 
-pub use ::policy::{Decided, Part};
+pub use ::policy::{Decided, Layer, Part, Policy, Rule, Source, Trust};
+pub use always::RulePreview;
 pub use applying::{Apply, ApplyReport, ConflictPath};
 pub use backends::{BackendConfig, BackendError};
 pub use commands::CommandError;
@@ -72,6 +75,7 @@ pub use going_back::{Consequences, Effect, WentBack};
 pub use leases::Lock;
 pub use projects::{ProjectSettings, Projects};
 pub use recovery::Recovered;
+pub use rule_files::{FileState, InForce, RuleFile, RulesError};
 pub use settings::{OnRestart, Settings};
 pub use start::{Estimate, NewRun, StartError};
 pub use workspace::Network;

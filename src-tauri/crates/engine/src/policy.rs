@@ -4,16 +4,10 @@
 use std::path::{Path, PathBuf};
 
 use agents::tools::Tool;
-use domain::{Decision, OpClass, Preset, Run, Verdict};
-use policy::{Around, Call, Layer, Policy, Source, Temp, Trust};
+use domain::{Decision, NanoUsd, OpClass, Preset, Run, Verdict};
+use policy::{Around, At, Call, Decided, Layer, NotOffered, Policy, Proposal, Temp};
 
 use crate::core::{Core, Engine};
-
-/// The user's own rules, in the home folder.
-const USERS: &str = "policy.toml";
-
-/// A project's, in its folder.
-const PROJECTS: &str = ".longhaul/policy.toml";
 
 /// The rules in force for a run.
 pub(crate) struct Rules {
@@ -21,10 +15,14 @@ pub(crate) struct Rules {
     preset: Preset,
     /// The task's verify command, which the user has allowed by naming it.
     verify: Option<String>,
+    /// The user's folder.
+    project: PathBuf,
     /// The folder the run works in.
     workspace: Option<PathBuf>,
     /// What its sandbox keeps from all others, where there is one.
     temp: Option<Temp>,
+    /// What it has cost so far.
+    spent: NanoUsd,
 }
 
 impl Core {
@@ -33,162 +31,219 @@ impl Core {
     /// could change them.
     pub(crate) async fn rules(&self, run: &Run) -> Rules {
         let workspace = run.workspace.as_ref().map(|w| PathBuf::from(&w.path));
+        let project = PathBuf::from(&run.task.project);
         Rules {
-            policy: self
-                .policy_for(run.task.policy, Path::new(&run.task.project))
-                .await,
+            policy: self.in_force(run.task.policy, &project).await.policy,
             preset: run.task.policy,
             verify: run.task.verify.clone(),
+            project,
             workspace,
             temp: self.private_temp().await,
+            spent: run.spent.settled + run.spent.unsettled,
         }
-    }
-
-    /// A preset's rules with the user's and the project's on top.
-    pub(crate) async fn policy_for(&self, preset: Preset, project: &Path) -> Policy {
-        let trust = match self.settings().project(project).trust_policy {
-            true => Trust::Trusted,
-            false => Trust::OnlyTightens,
-        };
-        let files = [
-            (Source::User, self.parts.home.join(USERS), Trust::Trusted),
-            (Source::Project, project.join(PROJECTS), trust),
-        ];
-        let mut policy = Policy::of(preset);
-        for (source, file, trust) in files {
-            match tokio::fs::read_to_string(&file).await {
-                Ok(text) => policy = policy.with(layer(source, &file, &text, trust)),
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                Err(error) => {
-                    policy = policy.with(Layer::broken(
-                        source,
-                        &format!("{}: {error}", file.display()),
-                    ))
-                }
-            }
-        }
-        policy
     }
 }
 
 impl Engine {
     /// What the rules in force for `project` say of a command under a preset (the user's
     /// default if none is named), and which rule says it.
-    pub async fn explain(
-        &self,
-        command: &str,
-        project: &Path,
-        preset: Option<Preset>,
-    ) -> policy::Decided {
-        let preset = preset.unwrap_or(self.core.settings().policy);
-        let policy = self.core.policy_for(preset, project).await;
+    pub async fn explain(&self, command: &str, project: &Path, preset: Option<Preset>) -> Decided {
+        let policy = self.rules_in_force(preset, project).await.policy;
         let temp = self.core.private_temp().await;
-        let around = Around {
-            workspace: Some(project),
-            temp: temp.as_ref(),
+        let at = At {
+            around: Around {
+                workspace: Some(project),
+                temp: temp.as_ref(),
+            },
+            spent: NanoUsd::ZERO,
         };
-        policy.decide(Call::Shell(command), around)
+        policy.decide(Call::Shell(command), at)
     }
 }
 
-/// Rules that cannot be read ask about everything: what they would have refused is not known.
-fn layer(source: Source, file: &Path, text: &str, trust: Trust) -> Layer {
-    Layer::parse(source, text, trust).unwrap_or_else(|error| {
-        tracing::error!(file = %file.display(), %error, "rules cannot be read; everything is reviewed");
-        Layer::broken(source, &format!("{}: {error}", file.display()))
-    })
+/// A call that is decided about, with its own texts.
+#[derive(Clone, Debug)]
+pub(crate) enum Asked {
+    /// It changes nothing.
+    Looks,
+    Command(String),
+    Change {
+        tool: policy::Tool,
+        path: String,
+        lines: u32,
+    },
+    /// A patch: a change each.
+    Patch(Vec<Asked>),
+    Other(String),
 }
 
-impl Rules {
-    /// What they say of a call of a native model.
-    pub(crate) fn decide(&self, tool: &Tool) -> Decision {
-        let lines = |text: &str| u32::try_from(text.lines().count()).unwrap_or(u32::MAX);
+impl Asked {
+    /// A call of a native model.
+    pub(crate) fn of_tool(tool: &Tool) -> Self {
         match tool {
-            Tool::Shell { command, .. } => self.command(command),
-            Tool::Write { path, content } => self.ask(Call::Change {
+            Tool::Shell { command, .. } => Self::Command(command.clone()),
+            Tool::Write { path, content } => Self::Change {
                 tool: policy::Tool::Write,
-                path,
+                path: path.clone(),
                 lines: lines(content),
-            }),
+            },
             Tool::Edit {
                 path,
                 old_text,
                 new_text,
                 ..
-            } => self.ask(Call::Change {
+            } => Self::Change {
                 tool: policy::Tool::Edit,
-                path,
+                path: path.clone(),
                 lines: lines(old_text).saturating_add(lines(new_text)),
-            }),
-            _ => allow("it changes nothing"),
+            },
+            _ => Self::Looks,
         }
+    }
+
+    /// A call an agent asks permission for.
+    pub(crate) fn of_call(call: &agents::ObservedCall) -> Self {
+        Self::of_agent(&call.name, call.class, &call.input)
+    }
+
+    /// The same, by its tool, and its arguments as JSON.
+    pub(crate) fn of_agent(name: &str, class: OpClass, input: &str) -> Self {
+        let input: serde_json::Value = serde_json::from_str(input).unwrap_or_default();
+        let text = |key: &str| input.get(key).and_then(serde_json::Value::as_str);
+        let path = text("file_path").or_else(|| text("path"));
+        match (class, text("command"), path) {
+            (OpClass::Pure, _, _) => Self::Looks,
+            (_, Some(command), _) => Self::Command(command.to_owned()),
+            (_, None, Some(path)) => Self::Change {
+                tool: match text("content") {
+                    Some(_) => policy::Tool::Write,
+                    None => policy::Tool::Edit,
+                },
+                path: path.to_owned(),
+                lines: ["content", "old_string", "new_string"]
+                    .into_iter()
+                    .filter_map(text)
+                    .fold(0, |sum, text| lines(text).saturating_add(sum)),
+            },
+            _ => patch(&input).map_or_else(|| Self::Other(name.to_owned()), Self::Patch),
+        }
+    }
+
+    /// As one call; `None` for several.
+    fn call(&self) -> Option<Call<'_>> {
+        Some(match self {
+            Self::Patch(_) => return None,
+            Self::Looks => Call::Look,
+            Self::Command(command) => Call::Shell(command),
+            Self::Change { tool, path, lines } => Call::Change {
+                tool: *tool,
+                path,
+                lines: *lines,
+            },
+            // What agents ask for does not come with what the tool says of itself.
+            Self::Other(name) => Call::Other {
+                name,
+                read_only: None,
+            },
+        })
+    }
+}
+
+/// The changes of a patch; `None` if the input names no files.
+fn patch(input: &serde_json::Value) -> Option<Vec<Asked>> {
+    let change = |change: &serde_json::Value| {
+        Some(Asked::Change {
+            tool: policy::Tool::Edit,
+            path: change["path"].as_str()?.to_owned(),
+            lines: lines(change["diff"].as_str().unwrap_or_default()),
+        })
+    };
+    let changes = input["changes"].as_array()?;
+    let changes: Option<Vec<Asked>> = changes.iter().map(change).collect();
+    changes.filter(|changes| !changes.is_empty())
+}
+
+fn lines(text: &str) -> u32 {
+    u32::try_from(text.lines().count()).unwrap_or(u32::MAX)
+}
+
+impl Rules {
+    /// What they say of a call of a native model.
+    pub(crate) fn decide(&self, tool: &Tool) -> Decision {
+        self.judge(&Asked::of_tool(tool))
     }
 
     /// What they say of a call an agent asks permission for.
     pub(crate) fn decide_agent_call(&self, call: &agents::ObservedCall) -> Decision {
-        let input: serde_json::Value = serde_json::from_str(&call.input).unwrap_or_default();
-        let text = |key: &str| input.get(key).and_then(serde_json::Value::as_str);
-        match (
-            call.class,
-            text("command"),
-            text("file_path").or_else(|| text("path")),
-        ) {
-            (OpClass::Pure, _, _) => allow("it changes nothing"),
-            (_, Some(command), _) => self.command(command),
-            (_, None, Some(path)) => self.ask(Call::Change {
-                tool: policy::Tool::Edit,
-                path,
-                lines: 0,
-            }),
-            _ => self.changes(&input).unwrap_or_else(|| {
-                self.ask(Call::Other {
-                    name: &call.name,
-                    read_only: false,
-                })
-            }),
-        }
+        self.judge(&Asked::of_call(call))
     }
 
-    /// What they say of a patch of several files: as of its gravest part. None if the input
-    /// names no files.
-    fn changes(&self, input: &serde_json::Value) -> Option<Decision> {
-        let changes = input["changes"].as_array()?;
-        let decided = changes.iter().map(|change| {
-            let path = change["path"].as_str()?;
-            let lines = change["diff"].as_str().unwrap_or_default().lines().count();
-            Some(self.ask(Call::Change {
-                tool: policy::Tool::Edit,
-                path,
-                lines: u32::try_from(lines).unwrap_or(u32::MAX),
-            }))
-        });
-        let decided: Vec<Decision> = decided.collect::<Option<_>>()?;
-        decided.into_iter().max_by_key(|decision| decision.verdict)
-    }
-
-    fn command(&self, command: &str) -> Decision {
-        let decided = self.ask(Call::Shell(command));
-        let named = self
-            .verify
-            .as_deref()
-            .is_some_and(|verify| verify.trim() == command.trim());
-        match (decided.verdict, self.preset) {
-            (Verdict::Review, Preset::Balanced) if named => {
-                allow("it is the task's verify command")
+    /// What they say of a call.
+    pub(crate) fn judge(&self, asked: &Asked) -> Decision {
+        let named = match asked {
+            Asked::Looks => return allow("it changes nothing"),
+            Asked::Command(command) => {
+                let is = |verify: &String| verify.trim() == command.trim();
+                self.verify.as_ref().is_some_and(is)
             }
-            _ => decided,
+            _ => false,
+        };
+        let Some(call) = asked.call() else {
+            return self.judge_patch(asked);
+        };
+        let decided = self.policy.decide(call, self.at());
+        match (decided.verdict, self.preset) {
+            (Verdict::Review, Preset::Balanced) if named => Decision {
+                rule_id: Some("task:verify".to_owned()),
+                ..users_own_command()
+            },
+            _ => Decision {
+                verdict: decided.verdict,
+                rule: decided.why,
+                rule_id: Some(decided.rule_id),
+            },
         }
     }
 
-    fn ask(&self, call: Call<'_>) -> Decision {
-        let around = Around {
-            workspace: self.workspace.as_deref(),
-            temp: self.temp.as_ref(),
+    /// The narrowest rules of the user's for this project that would allow it, whether or
+    /// not they are written already.
+    pub(crate) fn propose(&self, asked: &Asked) -> Result<Proposal, NotOffered> {
+        let several = || NotOffered::InVain("it changes several files at once".to_owned());
+        let call = asked.call().ok_or_else(several)?;
+        let without = self.policy.clone().without(policy::Source::Here);
+        without.propose(call, self.at(), &self.project)
+    }
+
+    /// A patch is as grave as its gravest part.
+    fn judge_patch(&self, asked: &Asked) -> Decision {
+        let parts = match asked {
+            Asked::Patch(parts) => parts.as_slice(),
+            _ => &[],
         };
-        let decided = self.policy.decide(call, around);
-        Decision {
-            verdict: decided.verdict,
-            rule: decided.why,
+        let decided = parts.iter().rev().map(|part| self.judge(part));
+        decided
+            .max_by_key(|decision| decision.verdict)
+            .unwrap_or_else(malformed)
+    }
+
+    /// With more rules on top.
+    pub(crate) fn with(mut self, layer: Layer) -> Self {
+        self.policy = self.policy.with(layer);
+        self
+    }
+
+    /// The user's folder.
+    pub(crate) fn project(&self) -> &Path {
+        &self.project
+    }
+
+    fn at(&self) -> At<'_> {
+        At {
+            around: Around {
+                workspace: self.workspace.as_deref(),
+                temp: self.temp.as_ref(),
+            },
+            spent: self.spent,
         }
     }
 }
@@ -198,6 +253,7 @@ pub(crate) fn malformed() -> Decision {
     Decision {
         verdict: Verdict::Deny,
         rule: "the call is malformed".to_owned(),
+        rule_id: None,
     }
 }
 
@@ -224,5 +280,6 @@ fn allow(rule: &str) -> Decision {
     Decision {
         verdict: Verdict::Allow,
         rule: rule.to_owned(),
+        rule_id: None,
     }
 }

@@ -23,8 +23,6 @@ pub struct ProjectSettings {
     pub along: Along,
     /// A command that is run once in a new workspace, before the first step.
     pub setup: Option<String>,
-    /// Whether the project's own rules (`.longhaul/policy.toml`) may also allow.
-    pub trust_policy: bool,
 }
 
 /// What is set for each project, by its folder.

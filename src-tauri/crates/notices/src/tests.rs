@@ -113,6 +113,8 @@ fn review(run: u128, id: u128, detail: &str) -> Review {
         title: "shell: touch made".to_owned(),
         why: "it changes files".to_owned(),
         detail: detail.to_owned(),
+        rule_id: None,
+        always: false,
         detail_blob: None,
         choices: vec![
             Choice::new("approve", "Approve", ""),

@@ -59,6 +59,19 @@ pub enum Effect {
 }
 
 impl Effect {
+    /// As rules write it.
+    pub fn word(self) -> String {
+        let debug = format!("{self:?}");
+        let mut word = String::new();
+        for c in debug.chars() {
+            if c.is_ascii_uppercase() && !word.is_empty() {
+                word.push('-');
+            }
+            word.push(c.to_ascii_lowercase());
+        }
+        word
+    }
+
     /// In words, as the reason for a verdict.
     pub const fn words(self) -> &'static str {
         match self {
@@ -97,6 +110,8 @@ pub struct Found {
     pub effect: Effect,
     /// The part of the call: a program with its words, a path.
     pub because: String,
+    /// The path it is about, if it is about one: from the top of the workspace, or absolute.
+    pub path: Option<String>,
 }
 
 impl Found {
@@ -104,12 +119,25 @@ impl Found {
         Self {
             effect,
             because: because.into(),
+            path: None,
+        }
+    }
+
+    pub(crate) fn at(effect: Effect, path: impl Into<String>) -> Self {
+        let path = path.into();
+        Self {
+            effect,
+            because: path.clone(),
+            path: Some(path),
         }
     }
 }
 
 impl fmt::Display for Found {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.effect.words(), self.because)
+        match self.because.is_empty() {
+            true => f.write_str(self.effect.words()),
+            false => write!(f, "{} ({})", self.effect.words(), self.because),
+        }
     }
 }

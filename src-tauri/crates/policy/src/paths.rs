@@ -189,16 +189,16 @@ pub(crate) fn read(word: &Word, one: &Invocation, around: Around<'_>) -> Option<
         return None;
     }
     if text.starts_with("/dev/tcp/") || text.starts_with("/dev/udp/") {
-        return Some(Found::new(Effect::NetworkWrite, text));
+        return Some(Found::at(Effect::NetworkWrite, text));
     }
     if is_secret(text) {
-        return Some(Found::new(Effect::Secrets, text));
+        return Some(Found::at(Effect::Secrets, text));
     }
     match one.place.leads(text, around) {
-        Leads::Outside(path) if text.starts_with('~') => Some(Found::new(Effect::Outside, path)),
+        Leads::Outside(path) if text.starts_with('~') => Some(Found::at(Effect::Outside, path)),
         Leads::Outside(path) => {
             let public = PUBLIC.iter().any(|top| Path::new(&path).starts_with(top));
-            (!public && path.starts_with(['/', '.'])).then(|| Found::new(Effect::Outside, path))
+            (!public && path.starts_with(['/', '.'])).then(|| Found::at(Effect::Outside, path))
         }
         _ => None,
     }
@@ -211,35 +211,35 @@ pub(crate) fn write(word: &Word, one: &Invocation, around: Around<'_>) -> Option
         return None;
     }
     if text.starts_with("/dev/tcp/") || text.starts_with("/dev/udp/") {
-        return Some(Found::new(Effect::NetworkWrite, text));
+        return Some(Found::at(Effect::NetworkWrite, text));
     }
     // Memory that programs share is no device.
     if text.starts_with("/dev/") && !text.starts_with("/dev/shm/") {
-        return Some(Found::new(Effect::Ruin, text));
+        return Some(Found::at(Effect::Ruin, text));
     }
     let inside = match one.place.leads(text, around) {
         Leads::Inside(path) => path.display().to_string(),
         Leads::Temp(_) if !word.known => {
-            return Some(Found::new(Effect::Outside, format!("somewhere: {text}")));
+            return Some(Found::at(Effect::Outside, format!("somewhere: {text}")));
         }
-        Leads::Temp(path) => return Some(Found::new(Effect::Write, path.display().to_string())),
-        Leads::Outside(path) => return Some(Found::new(Effect::Outside, path)),
-        Leads::Unknown => return Some(Found::new(Effect::Outside, format!("somewhere: {text}"))),
+        Leads::Temp(path) => return Some(Found::at(Effect::Write, path.display().to_string())),
+        Leads::Outside(path) => return Some(Found::at(Effect::Outside, path)),
+        Leads::Unknown => return Some(Found::at(Effect::Outside, format!("somewhere: {text}"))),
     };
     if is_secret(&inside) || is_deciding(&inside) {
-        return Some(Found::new(Effect::Sensitive, inside));
+        return Some(Found::at(Effect::Sensitive, inside));
     }
     if is_migration(&inside) {
-        return Some(Found::new(Effect::Migrate, inside));
+        return Some(Found::at(Effect::Migrate, inside));
     }
     if !word.known {
         // `$OUT/x` may be anywhere; `src/$name` stays where it begins.
         let begins = text.split('/').next().unwrap_or_default();
         if begins.contains('…') || text.contains("…/..") {
-            return Some(Found::new(Effect::Outside, format!("somewhere: {text}")));
+            return Some(Found::at(Effect::Outside, format!("somewhere: {text}")));
         }
     }
-    Some(Found::new(Effect::Write, inside))
+    Some(Found::at(Effect::Write, inside))
 }
 
 /// What deleting what this word names means.
@@ -249,7 +249,7 @@ pub(crate) fn delete(word: &Word, one: &Invocation, around: Around<'_>, whole: W
     if matches!(bare, "" | "~" | "/" | "…" | "*")
         && (text.starts_with(['/', '~']) || text.is_empty())
     {
-        return Found::new(Effect::Ruin, word.text.as_str());
+        return Found::at(Effect::Ruin, word.text.as_str());
     }
     match write(word, one, around) {
         Some(found) if found.effect == Effect::Write => {
@@ -275,13 +275,13 @@ pub(crate) fn delete(word: &Word, one: &Invocation, around: Around<'_>, whole: W
             });
             let few = word.known && !word.glob && whole == Whole::Files;
             if (made && word.known) || few || (products && whole == Whole::Files) {
-                Found::new(Effect::Delete, found.because)
+                Found::at(Effect::Delete, found.because)
             } else {
-                Found::new(Effect::DeleteBulk, found.because)
+                Found::at(Effect::DeleteBulk, found.because)
             }
         }
         Some(found) => found,
-        None => Found::new(Effect::Read, word.text.as_str()),
+        None => Found::at(Effect::Read, word.text.as_str()),
     }
 }
 

@@ -15,37 +15,64 @@ use crate::shell::{Around, Input, Invocation, Leads, Word};
 
 use lists::{DECIDING_VARIABLES, DESKTOP, HARMLESS, KEYRINGS, LOOK, RUIN, SYSTEM};
 
-/// What an invocation does. Never empty.
+/// One thing an invocation does, and whose doing it is.
+pub(crate) struct Doing {
+    pub(crate) found: Found,
+    /// The words rules know it by: the program's own, or those of the shell around it.
+    pub(crate) words: Vec<String>,
+    /// Other machines these words name.
+    pub(crate) hosts: Vec<String>,
+}
+
+/// What an invocation does. Never empty. A rule that speaks of a program does not speak of
+/// what the shell does around it: of a redirection, a variable, or `sudo`.
 pub(crate) fn effects(
     one: &Invocation,
     functions: &std::collections::HashSet<String>,
     around: Around<'_>,
-) -> Vec<Found> {
+) -> Vec<Doing> {
     let look = Look { one, around };
-    let mut found = Vec::new();
+    let mut all = Vec::new();
+    let mut beside = |found: Found, words: &str| {
+        all.push(Doing {
+            found,
+            words: vec![words.to_owned()],
+            hosts: Vec::new(),
+        });
+    };
     if let Some(by) = &one.raised_by {
-        found.push(Found::new(Effect::Privilege, by.as_str()));
+        beside(Found::new(Effect::Privilege, by.as_str()), by);
     }
     for name in &one.sets {
         if DECIDING_VARIABLES.contains(&name.as_str()) {
-            found.push(Found::new(Effect::Environment, format!("{name}=…")));
+            let found = Found::new(Effect::Environment, format!("{name}=…"));
+            beside(found, &format!("{name}="));
         }
     }
-    found.extend(
-        one.writes
-            .iter()
-            .filter_map(|w| paths::write(w, one, around)),
-    );
-    found.extend(one.reads.iter().filter_map(|w| paths::read(w, one, around)));
-    let own = match functions.contains(one.program()) {
+    for word in &one.writes {
+        if let Some(found) = paths::write(word, one, around) {
+            beside(found, ">");
+        }
+    }
+    for word in &one.reads {
+        if let Some(found) = paths::read(word, one, around) {
+            beside(found, "<");
+        }
+    }
+    let mut own = match functions.contains(one.program()) {
         true => Vec::new(),
         false => look.program(),
     };
-    found.extend(own);
-    if found.is_empty() {
-        found.push(Found::new(Effect::Read, one.words_joined()));
+    if own.is_empty() {
+        own.push(Found::new(Effect::Read, one.words_joined()));
     }
-    found
+    let hosts = crate::hosts::hosts(one.program(), one.args());
+    all.extend(own.into_iter().map(|found| Doing {
+        found,
+        words: one.named(),
+        hosts: hosts.clone(),
+    }));
+    all
 }
 
 /// One invocation that is looked at.
@@ -97,18 +124,9 @@ impl Look<'_> {
 
     /// A program named with a folder: the system's own, the project's, or nobody knows whose.
     fn by_path(&self) -> Option<Vec<Found>> {
-        const OURS: [&str; 7] = [
-            "/bin",
-            "/usr/bin",
-            "/usr/local/bin",
-            "/sbin",
-            "/usr/sbin",
-            "/usr/local/sbin",
-            "/opt/homebrew/bin",
-        ];
         let path = self.one.words.first()?.literal()?;
         let (folder, _) = path.rsplit_once('/')?;
-        if OURS.contains(&folder) {
+        if crate::shell::SYSTEMS.contains(&folder) {
             return None;
         }
         Some(match self.one.place.leads(path, self.around) {

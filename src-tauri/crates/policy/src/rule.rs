@@ -1,13 +1,13 @@
-//! Rules, and the layers they come in.
+//! One rule: what it is about, and what it decides.
 
-use domain::{Preset, Verdict};
-use globset::{Glob, GlobMatcher};
-use serde::Deserialize;
+use domain::{NanoUsd, Verdict};
+use globset::{Glob, GlobBuilder, GlobMatcher};
+use serde::{Deserialize, Serialize};
 
 use crate::effect::Effect;
 
 /// The tools that rules speak of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Tool {
     /// A shell command.
@@ -22,30 +22,55 @@ pub enum Tool {
     Other,
 }
 
-/// Why a file of rules cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct BadRules(pub String);
+impl Tool {
+    /// As rules write it.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Shell => "shell",
+            Self::Write => "write",
+            Self::Edit => "edit",
+            Self::Read => "read",
+            Self::Other => "other",
+        }
+    }
+}
 
 /// A rule as it is written. What it does not mention it does not ask for.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Written {
+pub(crate) struct Written {
     #[serde(default)]
     id: Option<String>,
     name: String,
     outcome: Outcome,
+    /// Only in the user's own file: the projects it is for; for all when absent.
+    #[serde(default)]
+    pub(crate) projects: Vec<String>,
     #[serde(default)]
     tools: Vec<Tool>,
-    /// Beginnings of commands, as words: `["git", "push"]` or `"git push"`.
+    /// Names of other tools, such as `mcp__github__*`.
     #[serde(default)]
-    commands: Vec<String>,
+    names: Vec<String>,
+    /// Beginnings of commands: `"git push"`, or `["git", "push"]`.
+    #[serde(default)]
+    commands: Vec<Line>,
+    /// Commands with all of their words.
+    #[serde(default)]
+    whole_commands: Vec<Line>,
     #[serde(default)]
     effects: Vec<Effect>,
     #[serde(default)]
     paths: Vec<String>,
     #[serde(default)]
+    hosts: Vec<String>,
+    #[serde(default)]
     more_lines_than: Option<u32>,
+    /// US dollars: from when on the run has cost more.
+    #[serde(default)]
+    cost_more_than: Option<String>,
+    /// What a tool says of itself (an MCP annotation): whether it changes nothing.
+    #[serde(default)]
+    read_only: Option<bool>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -56,11 +81,21 @@ enum Outcome {
     Deny,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    #[serde(default)]
-    rule: Vec<Written>,
+/// A command in a rule.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+enum Line {
+    Text(String),
+    Words(Vec<String>),
+}
+
+impl Line {
+    fn words(&self) -> Vec<&str> {
+        match self {
+            Self::Text(text) => text.split_whitespace().collect(),
+            Self::Words(words) => words.iter().map(String::as_str).collect(),
+        }
+    }
 }
 
 /// One rule.
@@ -73,156 +108,141 @@ pub struct Rule {
     /// What it decides.
     pub outcome: Verdict,
     tools: Vec<Tool>,
+    names: Vec<GlobMatcher>,
     commands: Vec<Vec<GlobMatcher>>,
+    whole_commands: Vec<Vec<GlobMatcher>>,
     effects: Vec<Effect>,
     paths: Vec<GlobMatcher>,
+    hosts: Vec<GlobMatcher>,
     more_lines_than: Option<u32>,
+    cost_more_than: Option<NanoUsd>,
+    read_only: Option<bool>,
 }
 
 /// What a rule is asked about: one effect of a call.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Asked<'a> {
     pub(crate) tool: Tool,
-    pub(crate) effect: Option<Effect>,
+    pub(crate) name: &'a str,
+    pub(crate) effect: Effect,
     pub(crate) words: &'a [String],
     pub(crate) path: Option<&'a str>,
+    pub(crate) hosts: &'a [String],
     pub(crate) lines: u32,
+    pub(crate) spent: NanoUsd,
+    pub(crate) read_only: Option<bool>,
 }
 
 impl Rule {
+    pub(crate) fn compile(written: Written) -> Result<Self, String> {
+        let plain = |text: &str| Glob::new(text).map(|glob| glob.compile_matcher());
+        let path = |text: &String| {
+            let glob = GlobBuilder::new(text).literal_separator(true).build();
+            glob.map(|glob| glob.compile_matcher())
+        };
+        let lines = |lines: &[Line]| -> Result<Vec<Vec<GlobMatcher>>, globset::Error> {
+            let line = |line: &Line| line.words().into_iter().map(plain).collect();
+            lines.iter().map(line).collect()
+        };
+        let all = |texts: &[String]| -> Result<Vec<GlobMatcher>, globset::Error> {
+            texts.iter().map(|text| plain(text)).collect()
+        };
+        let empty = |lines: &[Line]| lines.iter().any(|line| line.words().is_empty());
+        if empty(&written.commands) || empty(&written.whole_commands) {
+            return Err("a command without words".to_owned());
+        }
+        let wrong = |e: globset::Error| e.to_string();
+        let cost = written.cost_more_than.as_deref().map(str::parse);
+        Ok(Self {
+            outcome: match written.outcome {
+                Outcome::Allow => Verdict::Allow,
+                Outcome::Review => Verdict::Review,
+                Outcome::Deny => Verdict::Deny,
+            },
+            names: all(&written.names).map_err(wrong)?,
+            commands: lines(&written.commands).map_err(wrong)?,
+            whole_commands: lines(&written.whole_commands).map_err(wrong)?,
+            paths: written
+                .paths
+                .iter()
+                .map(path)
+                .collect::<Result<_, _>>()
+                .map_err(wrong)?,
+            hosts: all(&written.hosts).map_err(wrong)?,
+            id: written.id.unwrap_or_else(|| slug(&written.name)),
+            name: written.name,
+            tools: written.tools,
+            effects: written.effects,
+            more_lines_than: written.more_lines_than,
+            cost_more_than: cost
+                .transpose()
+                .map_err(|_| "cost_more_than is an amount such as \"2.50\"".to_owned())?,
+            read_only: written.read_only,
+        })
+    }
+
+    /// Asks about everything, because what it should ask about cannot be read.
+    pub(crate) fn unreadable(why: &str) -> Self {
+        Self {
+            id: "unreadable".to_owned(),
+            name: format!("everything is reviewed while the rules cannot be read: {why}"),
+            outcome: Verdict::Review,
+            tools: Vec::new(),
+            names: Vec::new(),
+            commands: Vec::new(),
+            whole_commands: Vec::new(),
+            effects: Vec::new(),
+            paths: Vec::new(),
+            hosts: Vec::new(),
+            more_lines_than: None,
+            cost_more_than: None,
+            read_only: None,
+        }
+    }
+
     pub(crate) fn is_about(&self, asked: Asked<'_>) -> bool {
-        let tool = self.tools.is_empty() || self.tools.contains(&asked.tool);
-        let effect = self.effects.is_empty()
-            || asked
-                .effect
-                .is_some_and(|effect| self.effects.contains(&effect));
-        let command = self.commands.is_empty()
-            || self.commands.iter().any(|begin| begins(begin, asked.words));
-        let path = self.paths.is_empty()
-            || asked
-                .path
-                .is_some_and(|path| self.paths.iter().any(|glob| glob.is_match(path)));
-        let lines = self.more_lines_than.is_none_or(|most| asked.lines > most);
-        tool && effect && command && path && lines
+        (self.tools.is_empty() || self.tools.contains(&asked.tool))
+            && (self.names.is_empty() || self.names.iter().any(|one| one.is_match(asked.name)))
+            && (self.effects.is_empty() || self.effects.contains(&asked.effect))
+            && self.is_of_command(asked.words)
+            && (self.paths.is_empty()
+                || asked
+                    .path
+                    .is_some_and(|path| self.paths.iter().any(|glob| glob.is_match(path))))
+            && self.is_of_hosts(asked.hosts)
+            && self.more_lines_than.is_none_or(|most| asked.lines > most)
+            && self.cost_more_than.is_none_or(|most| asked.spent > most)
+            && self
+                .read_only
+                .is_none_or(|says| asked.read_only == Some(says))
+    }
+
+    fn is_of_command(&self, words: &[String]) -> bool {
+        if self.commands.is_empty() && self.whole_commands.is_empty() {
+            return true;
+        }
+        let whole = |line: &Vec<_>| line.len() == words.len() && begins(line, words);
+        self.commands.iter().any(|line| begins(line, words))
+            || self.whole_commands.iter().any(whole)
+    }
+
+    /// To allow, all hosts of a command must be named; to ask or refuse, one is enough.
+    fn is_of_hosts(&self, hosts: &[String]) -> bool {
+        let named = |host: &String| self.hosts.iter().any(|glob| glob.is_match(host));
+        match (self.hosts.is_empty(), self.outcome) {
+            (true, _) => true,
+            (false, Verdict::Allow) => !hosts.is_empty() && hosts.iter().all(named),
+            (false, _) => hosts.iter().any(named),
+        }
     }
 }
 
-fn begins(begin: &[GlobMatcher], words: &[String]) -> bool {
-    begin.len() <= words.len()
-        && begin
+fn begins(line: &[GlobMatcher], words: &[String]) -> bool {
+    line.len() <= words.len()
+        && line
             .iter()
             .zip(words)
             .all(|(glob, word)| glob.is_match(word))
-}
-
-/// Where rules come from. A later one decides over an earlier; *deny* over all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// What no preset allows.
-    Always,
-    /// The preset.
-    Preset(Preset),
-    /// The user's own rules.
-    User,
-    /// The project's `.longhaul/policy.toml`.
-    Project,
-    /// The task.
-    Task,
-}
-
-impl std::fmt::Display for Source {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Always => f.write_str("built in"),
-            Self::Preset(preset) => write!(f, "preset {preset}"),
-            Self::User => f.write_str("your rules"),
-            Self::Project => f.write_str("the project's rules"),
-            Self::Task => f.write_str("the task"),
-        }
-    }
-}
-
-/// Whether the user trusts a project's own rules.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trust {
-    /// Its rules count like the user's.
-    Trusted,
-    /// They can only ask for more reviews and refuse more.
-    OnlyTightens,
-}
-
-/// Rules of one source.
-#[derive(Clone, Debug)]
-pub struct Layer {
-    /// Where they come from.
-    pub source: Source,
-    /// In the order in which they are written.
-    pub rules: Vec<Rule>,
-}
-
-impl Layer {
-    /// Reads a file of rules (TOML, `[[rule]]`).
-    ///
-    /// # Errors
-    /// If it is no such file; in words, with the place.
-    pub fn parse(source: Source, text: &str, trust: Trust) -> Result<Self, BadRules> {
-        let file: File = toml::from_str(text).map_err(|e| BadRules(e.to_string()))?;
-        let mut rules = Vec::with_capacity(file.rule.len());
-        for written in file.rule {
-            let rule = compile(written)?;
-            let loosens = rule.outcome == Verdict::Allow;
-            if trust == Trust::Trusted || !loosens {
-                rules.push(rule);
-            }
-        }
-        Ok(Self { source, rules })
-    }
-}
-
-impl Layer {
-    /// The place of rules that cannot be read: everything is asked about.
-    pub fn broken(source: Source, why: &str) -> Self {
-        Self {
-            source,
-            rules: vec![Rule {
-                id: "unreadable".to_owned(),
-                name: format!("{source} cannot be read, so everything is reviewed: {why}"),
-                outcome: Verdict::Review,
-                tools: Vec::new(),
-                commands: Vec::new(),
-                effects: Vec::new(),
-                paths: Vec::new(),
-                more_lines_than: None,
-            }],
-        }
-    }
-}
-
-fn compile(written: Written) -> Result<Rule, BadRules> {
-    let glob = |text: &str| {
-        let made = Glob::new(text).map_err(|e| BadRules(format!("rule '{}': {e}", written.name)));
-        made.map(|glob| glob.compile_matcher())
-    };
-    let commands: Result<Vec<Vec<_>>, _> = written
-        .commands
-        .iter()
-        .map(|command| command.split_whitespace().map(glob).collect())
-        .collect();
-    let paths: Result<Vec<_>, _> = written.paths.iter().map(|path| glob(path)).collect();
-    Ok(Rule {
-        outcome: match written.outcome {
-            Outcome::Allow => Verdict::Allow,
-            Outcome::Review => Verdict::Review,
-            Outcome::Deny => Verdict::Deny,
-        },
-        commands: commands?,
-        paths: paths?,
-        id: written.id.unwrap_or_else(|| slug(&written.name)),
-        name: written.name,
-        tools: written.tools,
-        effects: written.effects,
-        more_lines_than: written.more_lines_than,
-    })
 }
 
 /// A name as an id: its words, in small letters.
@@ -231,20 +251,4 @@ fn slug(name: &str) -> String {
     let words = lower.split(|c: char| !c.is_alphanumeric());
     let words: Vec<_> = words.filter(|word| !word.is_empty()).collect();
     words.join("-")
-}
-
-/// The built-in rules of a preset, with what no preset allows before them.
-pub(crate) fn built_in(preset: Preset) -> Vec<Layer> {
-    let text = match preset {
-        Preset::Careful => include_str!("../presets/careful.toml"),
-        Preset::Balanced => include_str!("../presets/balanced.toml"),
-        Preset::HandsOff => include_str!("../presets/hands-off.toml"),
-    };
-    let layer = |source, text| {
-        Layer::parse(source, text, Trust::Trusted).expect("the built-in rules are tested")
-    };
-    vec![
-        layer(Source::Always, include_str!("../presets/always.toml")),
-        layer(Source::Preset(preset), text),
-    ]
 }

@@ -13,6 +13,18 @@ pub use place::{Around, Temp};
 pub(crate) use place::{Leads, Place};
 pub use read::Unreadable;
 pub(crate) use read::read;
+pub(crate) use word::UNKNOWN;
+
+/// Folders of the system's own programs.
+pub(crate) const SYSTEMS: [&str; 7] = [
+    "/bin",
+    "/usr/bin",
+    "/usr/local/bin",
+    "/sbin",
+    "/usr/sbin",
+    "/usr/local/sbin",
+    "/opt/homebrew/bin",
+];
 
 /// One word of a command.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -82,6 +94,19 @@ impl Invocation {
     /// The words after the program.
     pub(crate) fn args(&self) -> &[Word] {
         self.words.get(1..).unwrap_or_default()
+    }
+
+    /// Its words as rules know them: the program by its bare name, unless it is named by a
+    /// folder of nobody knows whom.
+    pub(crate) fn named(&self) -> Vec<String> {
+        let mut words: Vec<String> = self.words.iter().map(|word| word.text.clone()).collect();
+        if let Some(first) = words.first_mut()
+            && let Some((folder, name)) = first.rsplit_once('/')
+            && SYSTEMS.contains(&folder)
+        {
+            *first = name.to_owned();
+        }
+        words
     }
 
     /// As it would be typed, for people.

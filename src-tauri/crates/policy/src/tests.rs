@@ -1,11 +1,13 @@
 //! The corpus: hundreds of commands, and what each preset decides about them.
 
+mod always;
+
 use std::path::Path;
 
-use domain::{Preset, Verdict};
+use domain::{NanoUsd, Preset, Verdict};
 use proptest::prelude::*;
 
-use crate::{Around, Call, Layer, Policy, Source, Temp, Tool, Trust};
+use crate::{Around, At, Call, Layer, Policy, Source, Temp, Tool, Trust};
 
 /// What a line of the corpus says of its command.
 struct Line {
@@ -34,10 +36,13 @@ fn corpus() -> Vec<Line> {
         .collect()
 }
 
-fn around() -> Around<'static> {
-    Around {
-        workspace: Some(Path::new("/home/me/longhaul/workspaces/r/work/p")),
-        temp: None,
+fn here() -> At<'static> {
+    At {
+        around: Around {
+            workspace: Some(Path::new("/home/me/longhaul/workspaces/r/work/p")),
+            temp: None,
+        },
+        spent: NanoUsd::ZERO,
     }
 }
 
@@ -52,7 +57,7 @@ fn every_preset_decides_as_the_corpus_says() {
                 (_, Preset::HandsOff) => Verdict::Allow,
                 (verdict, Preset::Balanced) => verdict,
             };
-            let decided = Policy::of(preset).decide(Call::Shell(&line.command), around());
+            let decided = Policy::of(preset).decide(Call::Shell(&line.command), here());
             if decided.verdict != expected {
                 wrong.push(format!(
                     "{preset}: {} -> {} ({}), not {expected}",
@@ -76,7 +81,7 @@ fn nothing_dangerous_is_allowed_and_little_that_is_benign_is_asked_about() {
     for preset in [Preset::Careful, Preset::Balanced] {
         let policy = Policy::of(preset);
         for line in lines.iter().filter(|line| line.class != "benign") {
-            let decided = policy.decide(Call::Shell(&line.command), around());
+            let decided = policy.decide(Call::Shell(&line.command), here());
             assert_ne!(
                 decided.verdict,
                 Verdict::Allow,
@@ -87,9 +92,8 @@ fn nothing_dangerous_is_allowed_and_little_that_is_benign_is_asked_about() {
     }
     let policy = Policy::of(Preset::Balanced);
     let benign: Vec<_> = lines.iter().filter(|line| line.class == "benign").collect();
-    let asked = |line: &&&Line| {
-        policy.decide(Call::Shell(&line.command), around()).verdict != Verdict::Allow
-    };
+    let asked =
+        |line: &&&Line| policy.decide(Call::Shell(&line.command), here()).verdict != Verdict::Allow;
     let asked = benign.iter().filter(asked).count();
     let rate = asked * 100 / benign.len();
     assert!(
@@ -102,7 +106,7 @@ fn nothing_dangerous_is_allowed_and_little_that_is_benign_is_asked_about() {
 #[test]
 fn a_reason_names_the_rule_and_the_part() {
     let decided =
-        Policy::of(Preset::Balanced).decide(Call::Shell("ls && git push origin main"), around());
+        Policy::of(Preset::Balanced).decide(Call::Shell("ls && git push origin main"), here());
     assert_eq!(decided.verdict, Verdict::Review);
     assert!(
         decided.why.contains("git push origin main") || decided.why.contains("push origin main"),
@@ -121,7 +125,7 @@ fn later_layers_decide_over_earlier_and_deny_over_all() {
         );
         Layer::parse(source, &text, trust).expect("good rules")
     };
-    let decide = |policy: &Policy, command| policy.decide(Call::Shell(command), around()).verdict;
+    let decide = |policy: &Policy, command| policy.decide(Call::Shell(command), here()).verdict;
     let base = Policy::of(Preset::Balanced);
     let allowed = base.clone().with(rules(
         Source::User,
@@ -173,7 +177,7 @@ fn changes_are_told_apart_by_their_paths_and_sizes() {
     let change = |preset, path, lines| {
         let tool = Tool::Write;
         Policy::of(preset)
-            .decide(Call::Change { tool, path, lines }, around())
+            .decide(Call::Change { tool, path, lines }, here())
             .verdict
     };
     assert_eq!(change(Preset::Balanced, "src/main.rs", 10), Verdict::Allow);
@@ -204,9 +208,10 @@ fn a_folder_of_its_own_is_no_place_outside() {
         shared: vec!["/tmp/ours/home".into()],
     };
     let decide = |command: &str, temp| {
-        let around = Around { temp, ..around() };
+        let mut at = here();
+        at.around.temp = temp;
         Policy::of(Preset::Balanced)
-            .decide(Call::Shell(command), around)
+            .decide(Call::Shell(command), at)
             .verdict
     };
     for own in [
@@ -239,16 +244,16 @@ fn what_a_tool_says_of_itself_counts_only_as_far_as_it_goes() {
     let other = |preset, read_only| {
         let call = Call::Other {
             name: "mcp__x__y",
-            read_only,
+            read_only: Some(read_only),
         };
-        Policy::of(preset).decide(call, around()).verdict
+        Policy::of(preset).decide(call, here()).verdict
     };
     assert_eq!(other(Preset::Balanced, true), Verdict::Allow);
     assert_eq!(other(Preset::Balanced, false), Verdict::Review);
     assert_eq!(other(Preset::Careful, true), Verdict::Review);
     assert_eq!(
         Policy::of(Preset::Careful)
-            .decide(Call::Look, around())
+            .decide(Call::Look, here())
             .verdict,
         Verdict::Allow
     );
@@ -294,9 +299,9 @@ proptest! {
                 _ => format!("X=1 && {{ {command}\n}}"),
             };
         }
-        let decided = Policy::of(Preset::HandsOff).decide(Call::Shell(&command), around());
+        let decided = Policy::of(Preset::HandsOff).decide(Call::Shell(&command), here());
         // Some nestings cannot be read any more; then it is asked about, never allowed.
-        let balanced = Policy::of(Preset::Balanced).decide(Call::Shell(&command), around());
+        let balanced = Policy::of(Preset::Balanced).decide(Call::Shell(&command), here());
         prop_assert_ne!(balanced.verdict, Verdict::Allow, "{}", command);
         prop_assert!(decided.verdict == Verdict::Deny || balanced.why.contains("cannot be read"), "{}: {}", command, decided.why);
     }
@@ -304,6 +309,6 @@ proptest! {
     /// No text makes the reader panic.
     #[test]
     fn any_text_is_decided_about(command in "[ -~\\n]{0,60}") {
-        let _ = Policy::of(Preset::Balanced).decide(Call::Shell(&command), around());
+        let _ = Policy::of(Preset::Balanced).decide(Call::Shell(&command), here());
     }
 }

@@ -94,6 +94,9 @@ pub struct DaemonStatus {
     /// Whether commands run in a sandbox, where the store is open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sandbox: Option<SandboxState>,
+    /// What is wrong with the user's rules; everything is reviewed while it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rules_trouble: Option<String>,
     /// How many runs may work at once.
     pub slots: u32,
     /// How many do.

@@ -90,6 +90,10 @@ macro_rules! endpoints {
             settings: SettingsRequest => SettingList, provides [Settings], invalidates [];
             setting: SettingChange => Setting, provides [], invalidates [Settings, Daemon, Limits];
             policy_test: PolicyTestRequest => PolicyTest, provides [Settings], invalidates [];
+            policy: PolicyRequest => PolicyView, provides [Settings], invalidates [];
+            policy_trust: PolicyTrustRequest => PolicyView, provides [], invalidates [Settings, Daemon];
+            policy_remove: PolicyRemoveRequest => PolicyView, provides [], invalidates [Settings, Daemon];
+            rule_preview: RulePreviewRequest => RulePreview, provides [Reviews], invalidates [];
             health: HealthRequest => Health, provides [Health, Daemon, Runs], invalidates [];
             log_lines: LogLinesRequest => LogLines, provides [], invalidates [];
             agents_found: AgentsFoundRequest => AgentsFound, provides [Backends], invalidates [];

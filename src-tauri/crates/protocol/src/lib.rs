@@ -66,7 +66,11 @@ pub use notices::{
     MAX_NOTICES_WAIT_MS, Notice, NoticeActRequest, NoticeActed, NoticeAction, NoticeKind, Notices,
     NoticesRequest,
 };
-pub use policy::{PolicyPart, PolicyTest, PolicyTestRequest};
+pub use policy::{
+    LayerState, PolicyLayer, PolicyPart, PolicyRemoveRequest, PolicyRequest, PolicyRule,
+    PolicyTest, PolicyTestRequest, PolicyTrustRequest, PolicyView, RulePreview, RulePreviewRequest,
+    RuleSample,
+};
 pub use projects::{
     Folder, Folders, FoldersRequest, ProjectFacts, ProjectList, ProjectRequest, ProjectUse,
     ProjectsRequest,

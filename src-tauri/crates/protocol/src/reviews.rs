@@ -176,6 +176,12 @@ pub struct ReviewView {
     pub title: String,
     /// Why it was flagged.
     pub why: String,
+    /// The whole id of the rule that asked, such as `balanced:beyond`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule_id: Option<String>,
+    /// Whether `rule_preview` has a rule to offer that always allows this.
+    #[serde(default)]
+    pub always: bool,
     /// The command, diff, question or evidence, in full.
     pub detail: String,
     /// Possible answers. Empty for a free-text question.
@@ -229,6 +235,8 @@ impl ReviewView {
             state,
             title: review.title.clone(),
             why: review.why.clone(),
+            rule_id: review.rule_id.clone(),
+            always: review.always,
             detail: detail.unwrap_or_else(|| review.detail.clone()),
             choices: review.choices.iter().map(Into::into).collect(),
             same: same(review),
@@ -301,6 +309,10 @@ pub struct DecideRequest {
     #[serde(default)]
     #[specta(type = Option<std::collections::BTreeMap<String, domain::typescript::Json>>)]
     pub arguments: Option<Map<String, Value>>,
+    /// With `approve`: the rule as `rule_preview` has shown it, which is written to the
+    /// user's rules for the project. Takes effect at once.
+    #[serde(default)]
+    pub rule: Option<String>,
 }
 
 /// The decision is durable.

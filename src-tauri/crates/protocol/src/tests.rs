@@ -31,7 +31,7 @@ fn view() -> Value {
             "run_title": "t", "run_project": "/p", "run_state": "waiting", "run_cost_usd": "0.0105", "op": 1, "kind": "in_doubt", "state": "open", "title": "?", "why": "w", "detail": "ls",
             "choices": [{"id": "happened", "label": "It happened", "effect": "e"}],
             "requested_at": "2026-11-21T04:17:02.000Z", "snoozed_until": null, "answer": null,
-            "effective_at": null, "ended_at": null, "withdrawn": null, "low_risk": false, "editable": false,
+            "effective_at": null, "ended_at": null, "withdrawn": null, "low_risk": false, "always": false, "editable": false,
             "arguments": null}],
         "result": null, "partial_result": null, "recovery": null,
         "created_at": "2026-11-21T04:17:02.000Z", "started_at": null, "ended_at": null,

@@ -16,6 +16,13 @@ export const inboxActions = define({
     keys: ["e"],
     arms: true,
   },
+  "inbox.always": {
+    title: "Always allow this here…",
+    group: "Inbox",
+    keys: ["shift+a"],
+    arms: true,
+    words: "rule policy approve",
+  },
   "inbox.snooze": { title: "Snooze", group: "Inbox", keys: ["s"], words: "later not now" },
   "inbox.select": { title: "Select for bulk", group: "Inbox", keys: ["x"] },
   "inbox.select-all": { title: "Select all items", group: "Inbox", keys: ["mod+a"] },

@@ -1,4 +1,4 @@
-import { AlarmClock, Check, PencilLine, X } from "lucide-react";
+import { AlarmClock, Check, ListPlus, PencilLine, X } from "lucide-react";
 import { memo, type RefObject, useEffect, useState } from "react";
 import { ARMING_MS } from "../../actions/arming";
 import { Button } from "../../components/Button";
@@ -24,7 +24,7 @@ interface On {
   /** Around the snooze button, so that its shortcut can open its menu. */
   snoozeRef: RefObject<HTMLSpanElement | null>;
   onChoose: (choice: string) => void;
-  onOpen: (form: "reject" | "edit") => void;
+  onOpen: (form: "reject" | "edit" | "always") => void;
   onSnooze: (seconds: number) => void;
 }
 
@@ -37,6 +37,7 @@ export function Choices(props: On & { review: ReviewView; why: string | undefine
     choices: review.choices,
     numbered: numberedChoices(review),
     editable: review.editable && offers(review, "approve"),
+    always: Boolean(review.always) && offers(review, "approve"),
   });
   return (
     <div className={cx(!armed && styles.arming)} data-armed={armed}>
@@ -50,11 +51,13 @@ interface Offer {
   /** Those without a letter of their own. */
   numbered: readonly ChoiceView[];
   editable: boolean;
+  /** Whether its like may be allowed from now on. */
+  always: boolean;
 }
 
 const Offered = memo(function Offered(props: On & { offered: Offer; why: string | undefined }) {
   const { why } = props;
-  const { choices, numbered, editable } = props.offered;
+  const { choices, numbered, editable, always } = props.offered;
   const approve = choices.find((c) => c.id === "approve");
   const reject = choices.find((c) => c.id === "reject");
   return (
@@ -95,6 +98,16 @@ const Offered = memo(function Offered(props: On & { offered: Offer; why: string 
             onPress={() => props.onOpen("edit")}
           >
             Edit…
+          </Button>
+        )}
+        {always && (
+          <Button
+            keys="shift+a"
+            why={why}
+            icon={<ListPlus size={16} />}
+            onPress={() => props.onOpen("always")}
+          >
+            Always allow this here…
           </Button>
         )}
         <span ref={props.snoozeRef}>

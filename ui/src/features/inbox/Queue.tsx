@@ -123,6 +123,7 @@ export function Queue(props: {
     onOpen: useSteady(open),
     onClose: useSteady(close),
     onSnooze: useSteady(postpone),
+    onAlways: useSteady(() => leave(review ? [review] : [])),
   };
 
   const none = order.length === 0;

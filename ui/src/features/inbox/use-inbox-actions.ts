@@ -64,6 +64,14 @@ export function useInboxActions(means: InboxMeans): { canApprove: boolean; canRe
       enabled: why ?? (editable || "Its arguments cannot be changed"),
     }),
   );
+  const always = Boolean(review?.always && offers(review, "approve"));
+  useAction(
+    "inbox.always",
+    one({
+      run: () => means.open("always"),
+      enabled: why ?? (always || "This is looked at each time"),
+    }),
+  );
   useAction(
     "inbox.snooze",
     some({ run: means.snooze, enabled: why ?? true, title: `Snooze ${about}` }),

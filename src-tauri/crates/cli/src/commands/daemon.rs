@@ -133,6 +133,9 @@ fn words(context: &Context, status: &DaemonStatus) -> String {
         };
         lines.push(format!("{word} {}", sandbox.detail));
     }
+    if let Some(trouble) = &status.rules_trouble {
+        lines.push(format!("rules   {trouble}: everything is reviewed"));
+    }
     let runs: Vec<String> = status
         .runs
         .iter()

@@ -2,7 +2,7 @@
 
 use protocol::{
     DecideRequest, Decided, ReviewRequest, ReviewStatus, ReviewView, ReviewsRequest, ReviewsStatus,
-    SnoozeRequest, UndoRequest,
+    RulePreview, RulePreviewRequest, SnoozeRequest, UndoRequest,
 };
 
 use crate::args::{AnswerArgs, ApproveArgs, RejectArgs, ReviewsArgs, SnoozeArgs, UndoArgs, Which};
@@ -140,8 +140,29 @@ pub(super) async fn approve(context: &Context, args: ApproveArgs) -> Result<u8, 
             }
         },
     };
+    let mut rule = None;
+    if args.always {
+        let preview = rule_for(context, &args.review).await?;
+        let shown = || super::policy::preview(context, &preview);
+        if args.dry_run {
+            context.print.either(&preview, shown)?;
+            return Ok(0);
+        }
+        if preview.rule.is_none() {
+            let why = preview.why_not.unwrap_or_default();
+            return Err(Failure::usage(
+                format!("this cannot always be allowed: {why}"),
+                "approve it once, without --always",
+            ));
+        }
+        if !context.print.json {
+            context.print.line(&shown())?;
+        }
+        rule = preview.rule;
+    }
     let request = DecideRequest {
         review: args.review,
+        rule,
         choice: "approve".to_owned(),
         note: args.note,
         by: "cli".to_owned(),
@@ -152,6 +173,13 @@ pub(super) async fn approve(context: &Context, args: ApproveArgs) -> Result<u8, 
         return decide_all(context, request).await;
     }
     decide(context, request).await
+}
+
+async fn rule_for(context: &Context, review: &str) -> Result<RulePreview, Failure> {
+    let request = RulePreviewRequest {
+        review: review.to_owned(),
+    };
+    Ok(context.client().await?.rule_preview(request).await?)
 }
 
 /// The same for `reject`.

@@ -40,6 +40,7 @@ pub(crate) async fn status(api: &Api, _request: StatusRequest) -> Result<DaemonS
             None => no_space(&paths.home),
         },
         sandbox: None,
+        rules_trouble: None,
         slots: 0,
         slots_used: 0,
         runs: BTreeMap::new(),
@@ -59,6 +60,7 @@ pub(crate) async fn status(api: &Api, _request: StatusRequest) -> Result<DaemonS
             used: sandbox.used,
             detail: sandbox.detail,
         });
+        status.rules_trouble = working.engine.rules_trouble().await;
         let (slots, used) = working.engine.slots();
         status.slots = u32::try_from(slots).unwrap_or(u32::MAX);
         status.slots_used = u32::try_from(used).unwrap_or(u32::MAX);
@@ -152,6 +154,15 @@ pub(crate) async fn doctor(api: &Api, _request: DoctorRequest) -> Result<DoctorR
         problem("space", words, "Free some space on that disk.");
     }
     if let Some(working) = &api.inner.working {
+        if let Some(why) = working.engine.rules_trouble().await {
+            let advice = "Everything is reviewed until the file can be read: mend it there.";
+            findings.push(Finding {
+                level: FindingLevel::Problem,
+                area: "rules".to_owned(),
+                what: why,
+                advice: Some(advice.to_owned()),
+            });
+        }
         findings.push(sandbox_finding(working.engine.sandbox().await));
     }
     let ok = findings

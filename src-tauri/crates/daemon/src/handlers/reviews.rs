@@ -296,9 +296,16 @@ pub(crate) async fn decide(api: &Api, request: DecideRequest) -> Result<Decided,
         edit: None,
     };
     let engine = &api.working()?.engine;
-    let run = match &request.arguments {
-        None => engine.decide(review, answer).await,
-        Some(arguments) => engine.decide_edited(review, answer, arguments).await,
+    let run = match (&request.arguments, &request.rule) {
+        (Some(_), Some(_)) => {
+            return Err(ApiError::usage(
+                "a rule for a call and other arguments for it do not go together",
+                "approve it with other arguments once, or as it is with a rule",
+            ));
+        }
+        (None, Some(rule)) => engine.decide_always(review, answer, rule).await,
+        (None, None) => engine.decide(review, answer).await,
+        (Some(arguments), None) => engine.decide_edited(review, answer, arguments).await,
     };
     Ok(Decided {
         review,
@@ -336,7 +343,7 @@ fn no_review() -> ApiError {
     ApiError::not_found("there is no such review", "`longhaul reviews` lists them")
 }
 
-fn decide_error(error: DecideError) -> ApiError {
+pub(super) fn decide_error(error: DecideError) -> ApiError {
     const OPEN: &str = "`longhaul reviews` lists those that are open";
     let words = error.to_string();
     match error {
@@ -353,6 +360,12 @@ fn decide_error(error: DecideError) -> ApiError {
         DecideError::Edit(_) => {
             ApiError::usage(words, "approve it as it is, or reject it with a note")
         }
+        DecideError::NotAlways(_) => ApiError::new(
+            ErrorCode::Refused,
+            words,
+            "approve it once, or write a rule yourself: `longhaul policy show` names the file",
+        ),
+        DecideError::Rule(error) => super::policy::rules_error(error),
         DecideError::Store(why) => ApiError::internal(why),
     }
 }

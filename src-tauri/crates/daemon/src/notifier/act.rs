@@ -69,6 +69,7 @@ async fn decide(api: &Api, notice: &Notice, action: NoticeAction) -> Result<(), 
         by: BY.to_owned(),
         grace_ms: 0,
         arguments: None,
+        rule: None,
     };
     match handlers::decide(api, request).await {
         Ok(_) => Ok(()),

@@ -248,6 +248,7 @@ impl Batch {
             decision: Decision {
                 verdict: Verdict::Allow,
                 rule: "reading is allowed".to_owned(),
+                rule_id: None,
             },
             reserve: NanoUsd::ZERO,
             request: frame.map(|frame| Request {
@@ -382,6 +383,7 @@ fn ask_about_calls(batch: &mut Batch, run: RunId, now: Timestamp, n: u32, calls:
             decision: Decision {
                 verdict: Verdict::Review,
                 rule: "commands that reach other machines".to_owned(),
+                rule_id: None,
             },
             reserve: NanoUsd::ZERO,
             request: None,
@@ -418,6 +420,8 @@ fn question(run: RunId, now: Timestamp, n: u32) -> Review {
         title: "Delete the old migration files?".to_owned(),
         why: "They look unused, but a deployment might still read them.".to_owned(),
         detail: "db/migrate/2019_*.sql (14 files)".to_owned(),
+        rule_id: None,
+        always: false,
         detail_blob: None,
         choices: vec![
             Choice::new(

@@ -46,6 +46,8 @@ pub(super) fn review(n: u8, op: Option<OpId>) -> Box<Review> {
         title: "may it?".to_owned(),
         why: "the rule".to_owned(),
         detail: String::new(),
+        rule_id: None,
+        always: false,
         detail_blob: None,
         choices: vec![
             Choice::new("approve", "Approve", ""),
@@ -74,6 +76,7 @@ pub(super) fn intent(op: OpId, kind: OpKind, class: OpClass) -> Event {
         decision: Decision {
             verdict: Verdict::Allow,
             rule: "test".to_owned(),
+            rule_id: None,
         },
         reserve: NanoUsd(10),
         request: None,

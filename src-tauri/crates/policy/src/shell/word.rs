@@ -9,7 +9,7 @@ use super::Word;
 use super::read::{Reader, Unreadable};
 
 /// Stands for what is not known.
-const UNKNOWN: char = '…';
+pub(crate) const UNKNOWN: char = '…';
 
 /// Most words a brace expansion is followed into.
 const EXPANDED: usize = 64;

@@ -116,6 +116,7 @@ pub(crate) fn intent(op: u32, step: u32, kind: OpKind, args: &Bytes) -> Event {
         decision: Decision {
             verdict: Verdict::Allow,
             rule: "reading is allowed".to_owned(),
+            rule_id: None,
         },
         reserve: if is_model {
             NanoUsd(51_200_000)

@@ -30,6 +30,8 @@ fn review(run: RunId, n: u8, op: OpId) -> Box<Review> {
         title: "may it?".to_owned(),
         why: "the rule".to_owned(),
         detail: String::new(),
+        rule_id: None,
+        always: false,
         detail_blob: None,
         choices: vec![
             Choice::new("approve", "Approve", ""),

@@ -20,6 +20,8 @@ fn asked(run: RunId, n: u8, at: i64) -> Event {
             title: "shall it?".to_owned(),
             why: String::new(),
             detail: String::new(),
+            rule_id: None,
+            always: false,
             detail_blob: None,
             choices: vec![
                 Choice::new("approve", "", ""),

@@ -182,6 +182,8 @@ fn question(run: domain::RunId, id: ReviewId) -> Review {
         title: "which one?".to_owned(),
         why: String::new(),
         detail: String::new(),
+        rule_id: None,
+        always: false,
         detail_blob: None,
         choices: vec![Choice::new("this", "This", "")],
         digest: None,
