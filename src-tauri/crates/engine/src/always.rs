@@ -3,7 +3,8 @@
 //! asked once more, and writes no second rule.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::collections::hash_map::Entry;
+use std::path::{Path, PathBuf};
 
 use domain::{Answer, Review, ReviewId, ReviewKind, Run, RunId};
 use policy::{Layer, Proposal, Source, Trust, UserRules};
@@ -150,17 +151,17 @@ impl Core {
             else {
                 continue;
             };
-            if !runs.contains_key(&review.run) {
+            if let Entry::Vacant(entry) = runs.entry(review.run) {
                 let run = self.store().load(review.run).await.map_err(failed)?;
-                let here = |run: &Run| PathBuf::from(&run.task.project) == preview.project;
-                let known = match run.filter(here) {
+                let here = |run: &Run| Path::new(&run.task.project) == preview.project;
+                entry.insert(match run.filter(here) {
                     Some(run) => {
                         let then = self.rules(&run).await.with(layer.clone());
-                        Some((run.clone(), self.rules(&run).await, then))
+                        let now = self.rules(&run).await;
+                        Some((run, now, then))
                     }
                     None => None,
-                };
-                runs.insert(review.run, known);
+                });
             }
             let Some(Some((run, now, then))) = runs.get(&review.run) else {
                 continue;
