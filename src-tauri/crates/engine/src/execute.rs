@@ -224,7 +224,16 @@ impl Worker {
                         .changed
                         .map_or(0, |n| u32::try_from(n).unwrap_or(u32::MAX)),
                 };
-                self.journal.append(Batch::of(event)).await
+                let mut batch = Batch::of(event);
+                let pointers = workspace.left_out().lfs_pointers;
+                if pointers > 0 {
+                    let text = format!(
+                        "Files of the workspace that are git LFS pointers, without their contents: {pointers}. \
+                         Filters are the user's programs and are not run."
+                    );
+                    batch.push(Event::Noted { text });
+                }
+                self.journal.append(batch).await
             }
             Err(why) => self.fail(domain::FailCause::Workspace, why).await,
         }

@@ -199,7 +199,7 @@ pub enum ApplyError {
     #[error("these hunks of {0} stand against what was applied of it before")]
     PartMeetsEarlier(String),
     /// A path that Longhaul does not write.
-    #[error("{path} {reason}; leave it out with --path, or apply as a branch")]
+    #[error("{path} {reason}; choose the others with --path")]
     Unsupported {
         /// The path.
         path: String,

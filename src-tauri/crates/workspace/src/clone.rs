@@ -51,7 +51,7 @@ pub(crate) async fn make(plan: &Plan, repo: Repository) -> Result<Marker, Prepar
     marker.left_out = LeftOut {
         submodules,
         sparse,
-        lfs_pointers: uses_lfs(&dir),
+        lfs_pointers: clone.lfs_pointers().await?,
         ..LeftOut::default()
     };
     bring(plan, &repo, &store, &mut marker).await?;
@@ -232,6 +232,29 @@ impl Clone<'_> {
         self.git.run(call).await.map(drop)
     }
 
+    /// How many files are pointers of git LFS, whose contents are elsewhere: filters are
+    /// the user's programs, and not run.
+    async fn lfs_pointers(&self) -> Result<u64, GitError> {
+        let list = self.call("ls-files").args(["--cached", "-z"]);
+        let names = self.git.run(list).await?;
+        let is = |name: &&[u8]| name.rsplit(|b| *b == b'/').next() == Some(b".gitattributes");
+        if !zero_separated(&names).any(|name| is(&name)) {
+            return Ok(0);
+        }
+        let ask = self.call("check-attr").args(["-z", "--stdin", "filter"]);
+        let said = self.git.run(ask.input(names).long()).await?;
+        let mut fields = said.split(|b| *b == 0);
+        let mut files = Vec::new();
+        while let (Some(name), Some(_), Some(filter)) =
+            (fields.next(), fields.next(), fields.next())
+        {
+            if filter == b"lfs" {
+                files.push(self.dir.join(std::ffi::OsStr::from_bytes(name)));
+            }
+        }
+        Ok(blocking(move || files.iter().filter(|file| is_lfs_pointer(file)).count() as u64).await)
+    }
+
     /// Gives the snapshot store an index of the base commit. Where nothing is
     /// converted on checkout it is the clone's, with what git knows of the files
     /// on disk, so that the first snapshot need not read them all.
@@ -328,6 +351,23 @@ pub(crate) async fn drop_from_index(store: &SnapStore, paths: &[&[u8]]) -> Resul
     store.git.run(call.input(input)).await.map(drop)
 }
 
+/// How every pointer of git LFS begins (its specification, version 1).
+const LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/v1\n";
+
+/// Whether the file is what git LFS commits in place of the contents.
+pub(crate) fn is_lfs_pointer(file: &Path) -> bool {
+    use std::io::Read as _;
+    let is_file = std::fs::symlink_metadata(file).is_ok_and(|about| about.is_file());
+    let begin = is_file.then(|| {
+        let mut begin = Vec::new();
+        let file = std::fs::File::open(file)?;
+        file.take(LFS_POINTER.len() as u64)
+            .read_to_end(&mut begin)?;
+        std::io::Result::Ok(begin)
+    });
+    matches!(begin, Some(Ok(begin)) if begin == LFS_POINTER)
+}
+
 /// Whether these attributes can make a file on disk another one than the one committed.
 /// No filter is defined and line ends are as committed unless they are asked for, which
 /// takes one of these words (gitattributes(5)).
@@ -354,9 +394,4 @@ pub(crate) fn copy_with_time(from: &Path, to: &Path) -> std::io::Result<()> {
         .write(true)
         .open(to)?
         .set_modified(modified)
-}
-
-fn uses_lfs(dir: &Path) -> bool {
-    std::fs::read_to_string(dir.join(".gitattributes"))
-        .is_ok_and(|text| text.contains("filter=lfs"))
 }

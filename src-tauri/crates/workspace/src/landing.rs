@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::apply::{AppliedPath, ApplyError, PathOutcome, shown};
+use crate::clone::is_lfs_pointer;
 use crate::git::{Call, Git, first_line, zero_separated};
 use crate::planning::Selection;
 use crate::repository::verified;
@@ -74,6 +75,7 @@ impl Workspace {
             .tempdir_in(&self.inner().run_dir)
             .map_err(|e| SnapshotError::io(&self.inner().run_dir, e))?;
         let (tree, changes) = landing.tree(scratch.path()).await?;
+        landing.refuse_filtered(scratch.path(), &changes).await?;
         let commit = match landing.existing(&tree).await? {
             Some(commit) => commit,
             None => landing.land(scratch.path(), &tree).await?,
@@ -196,6 +198,33 @@ impl Landing<'_> {
         self.git.run(add.input(listed(&changes.there))).await?;
         let tree = self.git.line(landing("write-tree")).await?;
         Ok((tree, changes))
+    }
+
+    /// What a filter of the user's is to put into the repository in another form cannot be
+    /// put there as it is: encrypted files would be there in the clear, large ones whole. A
+    /// pointer of git LFS is what its filter makes.
+    async fn refuse_filtered(&self, scratch: &Path, changes: &Landed) -> Result<(), ApplyError> {
+        let ask = Call::new(&self.top, "check-attr").args(["-z", "--stdin", "filter"]);
+        let out = self
+            .git
+            .run(ask.input(listed(&changes.there)).long())
+            .await?;
+        let mut fields = out.split(|b| *b == 0);
+        while let (Some(path), Some(_), Some(filter)) =
+            (fields.next(), fields.next(), fields.next())
+        {
+            let file = scratch.join("files").join(OsStr::from_bytes(path));
+            let none = matches!(filter, b"unspecified" | b"unset");
+            if none || (filter == b"lfs" && is_lfs_pointer(&file)) {
+                continue;
+            }
+            let filter = String::from_utf8_lossy(filter);
+            return Err(ApplyError::Unsupported {
+                path: shown(path),
+                reason: format!("goes through the git filter \"{filter}\", which is not run"),
+            });
+        }
+        Ok(())
     }
 
     async fn changes(&self) -> Result<Landed, ApplyError> {

@@ -25,11 +25,26 @@ pub struct LeftOut {
     pub sparse: u64,
     /// Sockets, FIFOs and devices that were not copied (copy).
     pub special: u64,
-    /// Whether files are pointers only, because git LFS was not run (clone).
-    pub lfs_pointers: bool,
+    /// Files that are pointers only, because git LFS is not run (clone).
+    #[serde(default, deserialize_with = "counted")]
+    pub lfs_pointers: u64,
     /// What was to be brought along and was not, each with the reason.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_brought: Vec<String>,
+}
+
+/// An older Longhaul said only whether there are any.
+fn counted<'de, D: serde::Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Said {
+        Any(bool),
+        Many(u64),
+    }
+    Ok(match Said::deserialize(from)? {
+        Said::Any(any) => any.into(),
+        Said::Many(many) => many,
+    })
 }
 
 /// What is known of a whole workspace.

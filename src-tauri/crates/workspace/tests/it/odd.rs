@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use workspace::{Along, ApplyBranch, Changed, Mode, Uncommitted, Workspace};
+use workspace::{Along, ApplyBranch, ApplyError, Changed, Mode, Uncommitted, Workspace};
 
 use crate::support::{Place, RUN, files, fingerprint, git, read, write};
 
@@ -336,10 +336,37 @@ async fn lfs_pointers_stay_pointers_and_are_said() {
     // What the user's own git lfs would have put there.
     place.write("big.bin", "the content\n");
     let ws = place.clone().await;
-    assert!(ws.left_out().lfs_pointers);
+    assert_eq!(ws.left_out().lfs_pointers, 1);
     assert_eq!(read(ws.path(), "big.bin"), pointer);
     write(ws.path(), "README.md", "# by the agent\n");
     land(&ws, "b").await;
     let kept = git(&place.project, &["show", "b:big.bin"]);
     assert_eq!(kept, pointer.trim_end());
+
+    // Contents never become a blob unsaid; another pointer may.
+    write(ws.path(), "big.bin", "contents, and no pointer\n");
+    let snapshot = ws.snapshot("contents").await.unwrap();
+    let what = ApplyBranch {
+        snapshot: &snapshot.id,
+        branch: "contents",
+        message: "m",
+        at: 0,
+        paths: &[],
+    };
+    let refused = ws.apply_branch(what).await;
+    assert!(
+        matches!(&refused, Err(ApplyError::Unsupported { path, .. }) if path == "big.bin"),
+        "{refused:?}"
+    );
+    git(&place.project, &["rev-parse", "--verify", "-q", "main"]);
+    assert_eq!(git(&place.project, &["branch", "--list", "contents"]), "");
+    let others = [std::path::PathBuf::from("README.md")];
+    ws.apply_branch(ApplyBranch {
+        paths: &others,
+        ..what
+    })
+    .await
+    .unwrap();
+    write(ws.path(), "big.bin", &pointer.replace("4665", "5566"));
+    land(&ws, "pointer").await;
 }
