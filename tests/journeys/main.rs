@@ -28,6 +28,7 @@ mod policy;
 mod preparing;
 mod real_agent;
 mod real_claude;
+mod real_codex;
 mod rehearsal;
 mod reviews;
 mod reviews_kinds;

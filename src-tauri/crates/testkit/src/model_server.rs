@@ -14,6 +14,7 @@ mod handlers;
 mod listener;
 mod record;
 mod reply;
+mod responses;
 mod script;
 mod state;
 mod validate;

@@ -31,6 +31,7 @@ pub enum Manner {
 pub(crate) enum Api {
     Messages,
     Chat,
+    Responses,
 }
 
 impl Api {
@@ -40,6 +41,7 @@ impl Api {
         let bearer = headers.contains_key("authorization") || !headers.contains_key("x-api-key");
         match path {
             "/v1/chat/completions" => Self::Chat,
+            "/v1/responses" => Self::Responses,
             _ if shared && bearer => Self::Chat,
             _ => Self::Messages,
         }
@@ -48,7 +50,7 @@ impl Api {
     /// How many events say that all was said.
     pub(crate) fn last_events(self) -> usize {
         match self {
-            Self::Messages => 1,
+            Self::Messages | Self::Responses => 1,
             // The finish, the usage, and `[DONE]`.
             Self::Chat => 3,
         }
@@ -57,7 +59,7 @@ impl Api {
     pub(crate) fn id_header(self) -> &'static str {
         match self {
             Self::Messages => "request-id",
-            Self::Chat => "x-request-id",
+            Self::Chat | Self::Responses => "x-request-id",
         }
     }
 
@@ -65,6 +67,10 @@ impl Api {
         match self {
             Self::Messages => sse(
                 &json!({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded (scripted)"}}),
+            ),
+            Self::Responses => sse(
+                &json!({"type": "response.failed", "response": {"status": "failed",
+                    "error": {"code": "server_is_overloaded", "message": "The server is overloaded (scripted)"}}}),
             ),
             Self::Chat => data(
                 &json!({"error": {"message": "The server is overloaded (scripted)", "type": "server_error", "code": null}}),
@@ -75,7 +81,7 @@ impl Api {
     pub(crate) fn error_body(self, error: &ApiError, request_id: &str) -> Value {
         match self {
             Self::Messages => error.body(request_id),
-            Self::Chat => chat_error(error),
+            Self::Chat | Self::Responses => chat_error(error),
         }
     }
 
@@ -90,7 +96,7 @@ impl Api {
                     headers.push((name("reset"), "2099-01-01T00:00:00Z"));
                 }
             }
-            Self::Chat => {
+            Self::Chat | Self::Responses => {
                 for gauge in ["requests", "tokens"] {
                     let name = |part: &str| format!("x-ratelimit-{part}-{gauge}");
                     headers.push((name("limit"), "4000000"));

@@ -35,6 +35,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/v1/messages", post(messages))
         .route("/v1/messages/count_tokens", post(count_tokens))
         .route("/v1/chat/completions", post(completions::completions))
+        .route("/v1/responses", post(completions::responses))
         .route("/v1/models", get(models))
         .route("/v1/models/{id}", get(model))
         .fallback(unknown)

@@ -16,6 +16,7 @@ use crate::model_server::{
     listener::Scissors,
     record::{Outcome, RequestKind},
     reply::{self, Treatment},
+    responses,
     script::{Script, Turn, Usage},
     state::Shared,
     view::RequestView,
@@ -33,6 +34,7 @@ pub(super) async fn answer(
         let body = match arrival.api {
             Api::Messages => body,
             Api::Chat => chat::as_messages(&body),
+            Api::Responses => responses::as_messages(&body),
         };
         let mut view = RequestView::new(body, inner.default_script.as_deref());
         let script = inner.scripts.get(&view.script).cloned();
@@ -129,7 +131,7 @@ async fn deliver(
         match arrival.api {
             Api::Messages => inner.sent.remember(&answer.content),
             // Nothing of what is thought goes back on this API.
-            Api::Chat => inner
+            Api::Chat | Api::Responses => inner
                 .sent
                 .remember(&chat::without_thinking(&answer.content)),
         }
@@ -165,6 +167,11 @@ async fn send(
         }
         (true, Api::Chat) => {
             let events = chat::events(answer, &view.body);
+            reply::stream(events, usage, treatment, arrival.recording)
+        }
+        // Whoever speaks it here has it streamed.
+        (_, Api::Responses) => {
+            let events = responses::events(answer);
             reply::stream(events, usage, treatment, arrival.recording)
         }
         (false, Api::Messages) => {
