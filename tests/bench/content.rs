@@ -332,6 +332,7 @@ fn allowed(rule: &str) -> Decision {
     Decision {
         verdict: Verdict::Allow,
         rule: rule.to_owned(),
+        rule_id: None,
     }
 }
 

@@ -278,30 +278,6 @@ fn by_rule(uses: &[store::RuleUse]) -> Vec<RuleFigure> {
     figures
 }
 
-#[cfg(test)]
-mod tests {
-    use domain::Verdict;
-
-    use super::*;
-
-    #[test]
-    fn what_a_rule_was_about_does_not_make_it_another_rule() {
-        let used = |rule: &str, calls| store::RuleUse {
-            rule: rule.to_owned(),
-            verdict: Verdict::Review,
-            calls,
-            asked: calls,
-        };
-        let figures = by_rule(&[
-            used("what only looks is allowed", 3),
-            used("beyond (network: example.com)", 2),
-            used("beyond (git push)", 2),
-        ]);
-        let shown: Vec<_> = figures.iter().map(|f| (f.rule.as_str(), f.calls)).collect();
-        assert_eq!(shown, [("beyond", 4), ("what only looks is allowed", 3)]);
-    }
-}
-
 /// Decisions undone, and approvals that a later rollback went back behind.
 async fn reverted(
     store: &Store,
@@ -337,4 +313,28 @@ async fn reverted(
         }
     }
     Ok((undone, behind.len() as u64))
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::Verdict;
+
+    use super::*;
+
+    #[test]
+    fn what_a_rule_was_about_does_not_make_it_another_rule() {
+        let used = |rule: &str, calls| store::RuleUse {
+            rule: rule.to_owned(),
+            verdict: Verdict::Review,
+            calls,
+            asked: calls,
+        };
+        let figures = by_rule(&[
+            used("what only looks is allowed", 3),
+            used("beyond (network: example.com)", 2),
+            used("beyond (git push)", 2),
+        ]);
+        let shown: Vec<_> = figures.iter().map(|f| (f.rule.as_str(), f.calls)).collect();
+        assert_eq!(shown, [("beyond", 4), ("what only looks is allowed", 3)]);
+    }
 }
