@@ -85,17 +85,22 @@ async fn nothing_the_repository_configures_is_run() {
     let ws = place.clone().await;
     assert_eq!(ws.left_out().changed, Some(1));
     write(ws.path(), "README.md", "# by the agent\n");
+    write(ws.path(), "notes.txt", "by the agent\n");
     let snapshot = ws.snapshot("step").await.unwrap();
     ws.diff(None, None).await.unwrap();
     ws.restore(ws.base_snapshot()).await.unwrap();
-    let what = workspace::ApplyBranch {
+    let onto = |branch, paths| workspace::ApplyBranch {
         snapshot: &snapshot.id,
-        branch: "b",
+        branch,
         message: "m",
         at: 0,
-        paths: &[],
+        paths,
     };
-    ws.apply_branch(what).await.unwrap();
+    // What the filter would have made of it is not known.
+    let refused = ws.apply_branch(onto("all", &[])).await.unwrap_err();
+    assert!(refused.to_string().contains("evil"), "{refused}");
+    let plain = [std::path::PathBuf::from("notes.txt")];
+    ws.apply_branch(onto("part", &plain)).await.unwrap();
     assert!(
         !trace.exists(),
         "ran: {}",
