@@ -23,5 +23,8 @@ export default defineConfig({
     // Two cores: more workers only fight each other.
     maxWorkers: 2,
     testTimeout: 90_000,
+    // jsdom beside a compiler stands still for seconds. What failed is run once more, and the
+    // report says so; what fails twice fails.
+    retry: 1,
   },
 });
