@@ -111,17 +111,27 @@ impl DaemonLink {
 
     /// Keeps the link for as long as the application runs.
     pub(crate) async fn keep(&self) {
+        // The daemon of the last handshake is still the one that answers. To start one again
+        // while it drains would bring back what the user is stopping.
+        let mut known = false;
         loop {
-            while self.start().await.is_err() {
+            while !known && self.start().await.is_err() {
                 sleep(TRY_AGAIN).await;
             }
+            let followed = self.pid();
             if !self.follow().await && self.answers().await {
                 // In maintenance mode there are no events; it is up all the same.
                 sleep(LOOK_IDLY).await;
+                known = followed.is_some() && self.pid() == followed;
                 continue;
             }
-            match self.how_it_ended().await {
+            known = false;
+            match self.how_it_ended(followed.as_deref()).await {
                 End::Replaced => {}
+                End::NotYet => {
+                    known = true;
+                    sleep(LOOK_EVERY).await;
+                }
                 End::Crashed => self.enter(LinkState::Connecting),
                 End::Stopped => {
                     self.enter(LinkState::Stopped);
@@ -162,14 +172,20 @@ impl DaemonLink {
         !matches!(answer, Err(ClientError::Unreachable { .. }))
     }
 
-    /// Looks until it is known. A daemon that ends in good order removes its pid file
-    /// before it is gone; one that is killed leaves it.
-    async fn how_it_ended(&self) -> End {
+    /// Whose pid file there is.
+    fn pid(&self) -> Option<String> {
+        std::fs::read_to_string(self.launch.paths.pid_file()).ok()
+    }
+
+    /// Looks until it is known what became of the daemon with pid file `followed`. One that
+    /// ends in good order removes that file before it is gone; one that is killed leaves it.
+    async fn how_it_ended(&self, followed: Option<&str>) -> End {
         loop {
             if self.answers().await {
-                return End::Replaced;
+                let same = followed.is_some() && self.pid().as_deref() == followed;
+                return if same { End::NotYet } else { End::Replaced };
             }
-            let Ok(pid) = std::fs::read_to_string(self.launch.paths.pid_file()) else {
+            let Some(pid) = self.pid() else {
                 return End::Stopped;
             };
             if is_gone(pid.trim()) {
@@ -197,6 +213,8 @@ impl DaemonLink {
 /// How a daemon ended.
 #[derive(Debug, PartialEq, Eq)]
 enum End {
+    /// It still answers: it drains, or only the connection was lost.
+    NotYet,
     /// Another one answers already.
     Replaced,
     /// Killed, or out of memory, or a defect.
@@ -240,12 +258,12 @@ mod tests {
     async fn a_daemon_that_leaves_its_pid_file_crashed() {
         let home = tempfile::tempdir().expect("a temporary folder");
         let link = link(home.path());
-        assert_eq!(link.how_it_ended().await, End::Stopped);
+        assert_eq!(link.how_it_ended(None).await, End::Stopped);
         let mut child = std::process::Command::new("true").spawn().expect("it runs");
         let pid = child.id().to_string();
         child.wait().expect("it ends");
         std::fs::write(home.path().join("daemon.pid"), pid).expect("the folder is fresh");
-        assert_eq!(link.how_it_ended().await, End::Crashed);
+        assert_eq!(link.how_it_ended(None).await, End::Crashed);
     }
 
     #[tokio::test]

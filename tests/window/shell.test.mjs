@@ -77,7 +77,7 @@ test("a run's folder is opened in the file manager, and no other path", async ()
       `(run) => window.__TAURI_INTERNALS__.invoke("open_workspace", { run }).then(() => "done", (error) => error.message)`,
       run,
     );
-  assert.equal(await open("0199ffff"), "no run has an id that starts with '0199ffff'");
+  assert.equal(await open("0199ffff"), "there is no run '0199ffff'");
   const run = world.start("quick");
   await world.reaches(run, "completed");
   assert.equal(await open(run), "done");
