@@ -91,12 +91,7 @@ impl ClaudeCodeDriver {
     }
 
     fn argv(&self, request: &TurnRequest, agent: &AgentContext, start: &Start) -> Vec<String> {
-        let command = if agent.command.is_empty() {
-            &self.command
-        } else {
-            &agent.command
-        };
-        let mut argv = command.clone();
+        let mut argv = supervised::command(&self.command, agent);
         argv.extend(PROTOCOL.map(str::to_owned));
         let mut option = |name: &str, value: &str| argv.extend([name.to_owned(), value.to_owned()]);
         match start {

@@ -84,12 +84,7 @@ impl CodexDriver {
     }
 
     fn argv(&self, request: &TurnRequest, agent: &AgentContext) -> Vec<String> {
-        let command = if agent.command.is_empty() {
-            &self.command
-        } else {
-            &agent.command
-        };
-        let mut argv = command.clone();
+        let mut argv = supervised::command(&self.command, agent);
         argv.extend(PROTOCOL.map(str::to_owned));
         if let Some(url) = &self.base_url {
             let mut option = |value: String| argv.extend(["-c".to_owned(), value]);

@@ -19,7 +19,10 @@ pub(crate) use dialect::{Action, Dialect, Phase, Unreadable, line, text};
 pub(crate) use turn::{Agent, Opening, Start, turn};
 pub(crate) use version::check;
 
-use crate::driver::{Answered, ChatMessage, TurnError};
+use crate::driver::{AgentContext, Answered, ChatMessage, TurnError};
+
+/// The longest summary of a call, in characters.
+const SUMMARY_MAX: usize = 200;
 
 /// Sent where a resumed run has nothing new to say.
 const GO_ON: &str = "Go on where you left off.";
@@ -82,5 +85,22 @@ pub(crate) fn words(conversation: &[ChatMessage]) -> String {
         GO_ON.to_owned()
     } else {
         all.join("\n\n")
+    }
+}
+
+/// What says most of a call, in one line that can be shown.
+pub(crate) fn one_line(words: &str) -> String {
+    let line = words.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(SUMMARY_MAX) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
+}
+
+/// The command line of a turn's agent: the turn's own where it has one, else the driver's.
+pub(crate) fn command(own: &[String], agent: &AgentContext) -> Vec<String> {
+    match agent.command.is_empty() {
+        true => own.to_vec(),
+        false => agent.command.clone(),
     }
 }

@@ -156,8 +156,8 @@ impl Core {
                 let here = |run: &Run| Path::new(&run.task.project) == preview.project;
                 entry.insert(match run.filter(here) {
                     Some(run) => {
-                        let then = self.rules(&run).await.with(layer.clone());
                         let now = self.rules(&run).await;
+                        let then = now.clone().with(layer.clone());
                         Some((run, now, then))
                     }
                     None => None,

@@ -10,6 +10,7 @@ use policy::{Around, At, Call, Decided, Layer, NotOffered, Policy, Proposal, Tem
 use crate::core::{Core, Engine};
 
 /// The rules in force for a run.
+#[derive(Clone)]
 pub(crate) struct Rules {
     policy: Policy,
     preset: Preset,

@@ -5,9 +5,7 @@ use serde_json::Value;
 
 use super::protocol::text;
 use crate::driver::ObservedCall;
-
-/// The longest summary, in characters.
-const SUMMARY_MAX: usize = 200;
+use crate::supervised::one_line;
 
 /// What may be done when a call's outcome is unknown. Claude's edits are its own:
 /// we know no before-image, so that only reading may be repeated.
@@ -52,12 +50,5 @@ pub fn summary(name: &str, input: &Value) -> String {
         .into_iter()
         .map(|field| text(input, field))
         .find(|said| !said.is_empty());
-    let line = match said {
-        Some(said) => said.split_whitespace().collect::<Vec<_>>().join(" "),
-        None => name.to_owned(),
-    };
-    match line.char_indices().nth(SUMMARY_MAX) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line,
-    }
+    one_line(said.unwrap_or(name))
 }

@@ -4,10 +4,7 @@ use domain::{OpClass, OpOutcome};
 use serde_json::{Value, json};
 
 use crate::driver::ObservedCall;
-use crate::supervised::text;
-
-/// The longest summary, in characters.
-const SUMMARY_MAX: usize = 200;
+use crate::supervised::{one_line, text};
 
 /// The item as a call; None for what is none (messages, thoughts, plans).
 pub(crate) fn observed(item: &Value) -> Option<ObservedCall> {
@@ -121,12 +118,4 @@ fn readable(blocks: &Value) -> String {
     let blocks = blocks.as_array().into_iter().flatten();
     let texts: Vec<&str> = blocks.map(|block| text(block, "text")).collect();
     texts.join("\n")
-}
-
-fn one_line(words: &str) -> String {
-    let line = words.split_whitespace().collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(SUMMARY_MAX) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line,
-    }
 }
