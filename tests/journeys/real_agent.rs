@@ -10,7 +10,11 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
+use serde_json::Value;
+use testkit::model_server::{Outcome, RequestKind, Script, Turn};
 use tokio::process::Command;
+
+use crate::support::{World, open_review};
 
 /// An agent as npm has it.
 pub(crate) struct Package {
@@ -30,6 +34,9 @@ pub(crate) struct Package {
 
 /// Downloading and unpacking one: 400 MB.
 const INSTALL_WITHIN: Duration = Duration::from_secs(300);
+
+/// Agents start in a second; on a machine busy with other tests it takes many.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A whole test, in its own network.
 const TEST_WITHIN: Duration = Duration::from_secs(480);
@@ -179,4 +186,80 @@ async fn run_again(unshare: &[&str; 2], test: &str) -> Result<()> {
         "in a network of its own:\n{said}\n{}",
         String::from_utf8_lossy(&output.stderr)
     )
+}
+
+/// A model that calls for each command that is not in the history yet, where `call` has it
+/// as `field` of its input: what an agent puts into a history when it resumes is its own
+/// affair.
+pub(crate) fn one_after_another(
+    commands: &[String],
+    field: &'static str,
+    call: fn(&str) -> Turn,
+) -> Script {
+    let commands = commands.to_vec();
+    Script::computed(move |view| {
+        let said = view.messages();
+        let blocks = said
+            .iter()
+            .filter_map(|m| m["content"].as_array())
+            .flatten();
+        let called: Vec<&Value> = blocks.map(|block| &block["input"][field]).collect();
+        match commands
+            .iter()
+            .find(|c| !called.iter().any(|done| **done == **c))
+        {
+            Some(command) => call(command),
+            None => Turn::text("All commands are done."),
+        }
+    })
+}
+
+/// What the run used is what the server sent.
+pub(crate) fn the_tokens_are_the_servers(world: &World, run: &Value) -> Result<()> {
+    let billed = world.server.ledger().totals();
+    let usage = &run["usage"];
+    let told = ["input", "output", "cache_read", "requests"].map(|field| usage[field].as_u64());
+    let sent = [
+        billed.input,
+        billed.output,
+        billed.cache_read,
+        billed.requests,
+    ]
+    .map(Some);
+    ensure!(told == sent, "told {told:?}, sent {sent:?}: {run:#}");
+    Ok(())
+}
+
+/// No request was one the API would refuse, and all came with the backend's key.
+pub(crate) fn nothing_was_refused(world: &World) -> Result<()> {
+    for request in world.server.requests() {
+        let refused = matches!(request.outcome, Outcome::Error { status: 400, .. });
+        ensure!(
+            !refused,
+            "{} {:?}: {:#}",
+            request.path,
+            request.outcome,
+            request.body
+        );
+        let asks = matches!(request.kind, RequestKind::Turn | RequestKind::Side);
+        ensure!(
+            !asks || request.key == "ours",
+            "another key: {}",
+            request.key
+        );
+    }
+    Ok(())
+}
+
+pub(crate) async fn review(world: &World, run: &str, kind: &str) -> Result<Value> {
+    let asked = |run: &Value| open_review(run, kind).is_some();
+    let shown = world.daemon.wait_shown(run, PATIENCE, asked).await?;
+    open_review(&shown, kind).context("a review")
+}
+
+pub(crate) async fn completed(world: &World, run: &str) -> Result<Value> {
+    let ends = ["completed", "failed", "cancelled", "interrupted"];
+    let shown = world.daemon.wait_state(run, &ends, PATIENCE).await?;
+    ensure!(shown["state"] == "completed", "not completed: {shown:#}");
+    Ok(shown)
 }

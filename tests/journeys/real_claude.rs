@@ -10,15 +10,15 @@ use std::{fs, path::PathBuf, time::Duration};
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use testkit::{
-    model_server::{Outcome, RequestKind, RequestView, Script, Turn},
+    model_server::{RequestView, Script, Turn},
     project::{CALC_BROKEN, CALC_FIXED},
 };
 
 use self::program::Claude;
-use crate::support::{World, nano, op, open_review, text};
-
-/// It starts in a second; on a machine busy with other tests it takes many.
-const PATIENCE: Duration = Duration::from_secs(120);
+use crate::real_agent::{
+    PATIENCE, completed, nothing_was_refused, one_after_another, review, the_tokens_are_the_servers,
+};
+use crate::support::{World, nano, op, text};
 
 #[tokio::test]
 async fn real_claude_mends_asks_and_is_accounted_for() -> Result<()> {
@@ -83,7 +83,7 @@ async fn real_claude_is_brought_back_after_a_power_cut() -> Result<()> {
     let commands = [effects.shell("before"), slow, effects.shell("after")];
     world
         .server
-        .script("commands", one_after_another(&commands));
+        .script("commands", one_after_another(&commands, "command", bash));
     let id = world
         .start(
             "commands",
@@ -135,7 +135,7 @@ async fn real_claude_outlives_the_daemon() -> Result<()> {
     let commands = [slow, effects.shell("after")];
     world
         .server
-        .script("commands", one_after_another(&commands));
+        .script("commands", one_after_another(&commands, "command", bash));
     let id = world
         .start(
             "commands",
@@ -195,27 +195,6 @@ fn bash(command: &str) -> Turn {
     )
 }
 
-/// A model that calls for each command that is not in the history yet: what Claude Code
-/// puts into a history when it resumes is its own affair.
-fn one_after_another(commands: &[String]) -> Script {
-    let commands = commands.to_vec();
-    Script::computed(move |view| {
-        let said = view.messages();
-        let blocks = said
-            .iter()
-            .filter_map(|m| m["content"].as_array())
-            .flatten();
-        let called: Vec<&Value> = blocks.map(|block| &block["input"]["command"]).collect();
-        match commands
-            .iter()
-            .find(|c| !called.iter().any(|done| **done == **c))
-        {
-            Some(command) => bash(command),
-            None => Turn::text("All commands are done."),
-        }
-    })
-}
-
 /// Where Claude Code says that it works.
 fn folder(view: &RequestView) -> String {
     let body = view.body.to_string();
@@ -226,17 +205,7 @@ fn folder(view: &RequestView) -> String {
 
 /// What the run used is what the server sent, and its price is Claude Code's own figure.
 async fn the_bill_is_the_servers(world: &World, run: &Value) -> Result<()> {
-    let billed = world.server.ledger().totals();
-    let usage = &run["usage"];
-    let told = ["input", "output", "cache_read", "requests"].map(|field| usage[field].as_u64());
-    let sent = [
-        billed.input,
-        billed.output,
-        billed.cache_read,
-        billed.requests,
-    ]
-    .map(Some);
-    ensure!(told == sent, "told {told:?}, sent {sent:?}: {run:#}");
+    the_tokens_are_the_servers(world, run)?;
     let cost = nano(&run["cost_usd"])?;
     ensure!(cost > 0, "{run:#}");
     let report = world.json(&["cost", "--by", "backend"]).await?;
@@ -245,27 +214,6 @@ async fn the_bill_is_the_servers(world: &World, run: &Value) -> Result<()> {
         cost,
         "{report:#}"
     );
-    Ok(())
-}
-
-/// No request was one the API would refuse, and all came with the backend's key.
-fn nothing_was_refused(world: &World) -> Result<()> {
-    for request in world.server.requests() {
-        let refused = matches!(request.outcome, Outcome::Error { status: 400, .. });
-        ensure!(
-            !refused,
-            "{} {:?}: {:#}",
-            request.path,
-            request.outcome,
-            request.body
-        );
-        let asks = matches!(request.kind, RequestKind::Turn | RequestKind::Side);
-        ensure!(
-            !asks || request.key == "ours",
-            "another key: {}",
-            request.key
-        );
-    }
     Ok(())
 }
 
@@ -279,19 +227,6 @@ fn sessions(world: &World) -> Result<Vec<PathBuf>> {
         sessions.extend(records.filter(|path| path.extension().is_some_and(|e| e == "jsonl")));
     }
     Ok(sessions)
-}
-
-async fn review(world: &World, run: &str, kind: &str) -> Result<Value> {
-    let asked = |run: &Value| open_review(run, kind).is_some();
-    let shown = world.daemon.wait_shown(run, PATIENCE, asked).await?;
-    open_review(&shown, kind).context("a review")
-}
-
-async fn completed(world: &World, run: &str) -> Result<Value> {
-    let ends = ["completed", "failed", "cancelled", "interrupted"];
-    let shown = world.daemon.wait_state(run, &ends, PATIENCE).await?;
-    ensure!(shown["state"] == "completed", "not completed: {shown:#}");
-    Ok(shown)
 }
 
 /// Waits until claude's own transcript has the call: it writes it down a moment after

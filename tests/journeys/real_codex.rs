@@ -3,21 +3,21 @@
 
 mod program;
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{fs, path::PathBuf};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 use testkit::{
-    model_server::{Outcome, Script, Turn},
+    model_server::{Script, Turn},
     processes::wait_until_gone,
     project::{CALC_BROKEN, CALC_FIXED},
 };
 
 use self::program::Codex;
-use crate::support::{World, nano, op, open_review, text};
-
-/// It starts in half a second; on a machine busy with other tests it takes many.
-const PATIENCE: Duration = Duration::from_secs(120);
+use crate::real_agent::{
+    PATIENCE, completed, nothing_was_refused, one_after_another, review, the_tokens_are_the_servers,
+};
+use crate::support::{World, nano, op, text};
 
 #[tokio::test]
 async fn real_codex_mends_asks_and_is_accounted_for() -> Result<()> {
@@ -80,7 +80,7 @@ async fn real_codex_is_brought_back_after_a_power_cut() -> Result<()> {
     let commands = [effects.shell("before"), slow, effects.shell("after")];
     world
         .server
-        .script("commands", one_after_another(&commands));
+        .script("commands", one_after_another(&commands, "cmd", exec));
     let run = ["--backend", "codex", "--policy", "hands-off"];
     let id = world.start("commands", &run).await?;
     effects.wait_for("begun", 1, PATIENCE).await?;
@@ -121,7 +121,7 @@ async fn real_codex_outlives_the_daemon() -> Result<()> {
     let commands = [slow, effects.shell("after")];
     world
         .server
-        .script("commands", one_after_another(&commands));
+        .script("commands", one_after_another(&commands, "cmd", exec));
     let run = ["--backend", "codex", "--policy", "hands-off"];
     let id = world.start("commands", &run).await?;
     effects.wait_for("begun", 1, PATIENCE).await?;
@@ -153,7 +153,9 @@ async fn real_codex_that_is_cancelled_leaves_nothing_running() -> Result<()> {
         effects.shell("begun"),
         effects.shell("ended")
     );
-    world.server.script("slow", one_after_another(&[slow]));
+    world
+        .server
+        .script("slow", one_after_another(&[slow], "cmd", exec));
     let run = ["--backend", "codex", "--policy", "hands-off"];
     let id = world.start("slow", &run).await?;
     effects.wait_for("begun", 1, PATIENCE).await?;
@@ -182,60 +184,10 @@ fn mended() -> String {
     )
 }
 
-/// A model that calls for each command that is not in the history yet.
-fn one_after_another(commands: &[String]) -> Script {
-    let commands = commands.to_vec();
-    Script::computed(move |view| {
-        let said = view.messages();
-        let blocks = said
-            .iter()
-            .filter_map(|m| m["content"].as_array())
-            .flatten();
-        let called: Vec<&Value> = blocks.map(|block| &block["input"]["cmd"]).collect();
-        match commands
-            .iter()
-            .find(|c| !called.iter().any(|done| **done == **c))
-        {
-            Some(command) => exec(command),
-            None => Turn::text("All commands are done."),
-        }
-    })
-}
-
 /// What the run used is what the server sent, priced by the price book.
 async fn the_bill_is_the_servers(world: &World, run: &Value) -> Result<()> {
-    let billed = world.server.ledger().totals();
-    let usage = &run["usage"];
-    let told = ["input", "output", "cache_read", "requests"].map(|field| usage[field].as_u64());
-    let sent = [
-        billed.input,
-        billed.output,
-        billed.cache_read,
-        billed.requests,
-    ]
-    .map(Some);
-    ensure!(told == sent, "told {told:?}, sent {sent:?}: {run:#}");
+    the_tokens_are_the_servers(world, run)?;
     ensure!(nano(&run["cost_usd"])? > 0, "{run:#}");
-    Ok(())
-}
-
-/// No request was one the API would refuse, and all came with the backend's key.
-fn nothing_was_refused(world: &World) -> Result<()> {
-    for request in world.server.requests() {
-        let refused = matches!(request.outcome, Outcome::Error { status: 400, .. });
-        ensure!(
-            !refused,
-            "{} {:?}: {:#}",
-            request.path,
-            request.outcome,
-            request.body
-        );
-        ensure!(
-            request.path != "/v1/responses" || request.key == "ours",
-            "another key: {}",
-            request.key
-        );
-    }
     Ok(())
 }
 
@@ -254,17 +206,4 @@ fn sessions(world: &World) -> Result<Vec<PathBuf>> {
         }
     }
     Ok(found)
-}
-
-async fn review(world: &World, run: &str, kind: &str) -> Result<Value> {
-    let asked = |run: &Value| open_review(run, kind).is_some();
-    let shown = world.daemon.wait_shown(run, PATIENCE, asked).await?;
-    open_review(&shown, kind).context("a review")
-}
-
-async fn completed(world: &World, run: &str) -> Result<Value> {
-    let ends = ["completed", "failed", "cancelled", "interrupted"];
-    let shown = world.daemon.wait_state(run, &ends, PATIENCE).await?;
-    ensure!(shown["state"] == "completed", "not completed: {shown:#}");
-    Ok(shown)
 }

@@ -43,6 +43,33 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .with_state(shared)
 }
 
+/// What stands before a request's body.
+type Head = (Method, Uri, HeaderMap);
+
+/// Answers a request for a model's turn, of whichever API, that `check` finds legal.
+async fn turn(
+    shared: Arc<Shared>,
+    scissors: Scissors,
+    (method, uri, headers): Head,
+    bytes: &Bytes,
+    check: impl FnOnce(&Shared, Value) -> Result<Value, ApiError>,
+) -> Response {
+    let parsed = parse(bytes);
+    let body = parsed.as_ref().ok().cloned().unwrap_or_default();
+    let arrival = arrive(&shared, RequestKind::Turn, &method, &uri, &headers, body);
+    let mut paused = shared.paused.subscribe();
+    // The server owns the sender, so waiting can only end with the pause.
+    let _ = paused.wait_for(|paused| !*paused).await;
+    let checked = parsed.and_then(|body| {
+        arrival.check_key(&shared)?;
+        check(&shared, body)
+    });
+    match checked {
+        Ok(body) => answer(&shared, body, arrival, scissors).await,
+        Err(error) => arrival.fail(error),
+    }
+}
+
 async fn messages(
     State(shared): State<Arc<Shared>>,
     ConnectInfo(scissors): ConnectInfo<Scissors>,
@@ -51,34 +78,24 @@ async fn messages(
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Response {
-    let parsed = parse(&bytes);
-    let body = parsed.as_ref().ok().cloned().unwrap_or_default();
-    let arrival = arrive(&shared, RequestKind::Turn, &method, &uri, &headers, body);
-    let mut paused = shared.paused.subscribe();
-    // The server owns the sender, so waiting can only end with the pause.
-    let _ = paused.wait_for(|paused| !*paused).await;
-    let checked = parsed.and_then(|body| {
-        arrival.check_key(&shared)?;
-        let version = headers
-            .get("anthropic-version")
-            .and_then(|v| v.to_str().ok());
+    let version = headers
+        .get("anthropic-version")
+        .and_then(|v| v.to_str().ok())
+        .map(str::to_owned);
+    let check = |shared: &Shared, body: Value| {
         let inner = shared.lock();
-        validate::check(version, &body, &inner.sent)?;
+        validate::check(version.as_deref(), &body, &inner.sent)?;
         let model = body["model"].as_str().unwrap_or_default();
-        if inner.knows(model) {
-            Ok(body)
-        } else {
-            Err(ApiError::new(
+        match inner.knows(model) {
+            true => Ok(body),
+            false => Err(ApiError::new(
                 404,
                 "not_found_error",
                 format!("model: {model}"),
-            ))
+            )),
         }
-    });
-    match checked {
-        Ok(body) => answer(&shared, body, arrival, scissors).await,
-        Err(error) => arrival.fail(error),
-    }
+    };
+    turn(shared, scissors, (method, uri, headers), &bytes, check).await
 }
 
 async fn count_tokens(

@@ -8,14 +8,11 @@ use axum::{
     http::{HeaderMap, Method, Uri},
     response::Response,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{
-    answer::answer,
-    arrival::{arrive, parse},
-};
+use super::turn;
 use crate::model_server::{
-    chat, fault::ApiError, listener::Scissors, record::RequestKind, responses, state::Shared,
+    chat, fault::ApiError, listener::Scissors, responses as wire, state::Shared,
 };
 
 pub(super) async fn completions(
@@ -26,14 +23,7 @@ pub(super) async fn completions(
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Response {
-    let parsed = parse(&bytes);
-    let body = parsed.as_ref().ok().cloned().unwrap_or_default();
-    let arrival = arrive(&shared, RequestKind::Turn, &method, &uri, &headers, body);
-    let mut paused = shared.paused.subscribe();
-    // The server owns the sender, so waiting can only end with the pause.
-    let _ = paused.wait_for(|paused| !*paused).await;
-    let checked = parsed.and_then(|mut body| {
-        arrival.check_key(&shared)?;
+    let check = |shared: &Shared, mut body: Value| {
         let inner = shared.lock();
         chat::check(&body, inner.manner, &inner.sent)?;
         let model = body["model"].as_str().unwrap_or_default();
@@ -45,11 +35,8 @@ pub(super) async fn completions(
         // Told apart from what the client sent by its name.
         body["x_manner"] = json!(inner.manner);
         Ok(body)
-    });
-    match checked {
-        Ok(body) => answer(&shared, body, arrival, scissors).await,
-        Err(error) => arrival.fail(error),
-    }
+    };
+    turn(shared, scissors, (method, uri, headers), &bytes, check).await
 }
 
 pub(super) async fn responses(
@@ -60,19 +47,6 @@ pub(super) async fn responses(
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Response {
-    let parsed = parse(&bytes);
-    let body = parsed.as_ref().ok().cloned().unwrap_or_default();
-    let arrival = arrive(&shared, RequestKind::Turn, &method, &uri, &headers, body);
-    let mut paused = shared.paused.subscribe();
-    // The server owns the sender, so waiting can only end with the pause.
-    let _ = paused.wait_for(|paused| !*paused).await;
-    let checked = parsed.and_then(|body| {
-        arrival.check_key(&shared)?;
-        responses::check(&body)?;
-        Ok(body)
-    });
-    match checked {
-        Ok(body) => answer(&shared, body, arrival, scissors).await,
-        Err(error) => arrival.fail(error),
-    }
+    let check = |_: &Shared, body: Value| wire::check(&body).map(|()| body);
+    turn(shared, scissors, (method, uri, headers), &bytes, check).await
 }
