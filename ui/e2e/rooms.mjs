@@ -20,6 +20,8 @@ const ROOMS = {
   health: "/health",
   backends: "/settings/backends",
   settings: "/settings/work",
+  rules: "/settings/rules?project=%2Fhome%2Fada%2Fparser",
+  webhook: "/settings/webhook",
   appearance: "/settings/appearance",
   welcome: "/welcome",
   new: "/new",

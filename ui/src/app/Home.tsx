@@ -20,6 +20,7 @@ export function Home() {
 
 /**
  * Whether the address is another one already. The router hears of that a moment later, and what it
- * is told in between would win over the place somebody asked for.
+ * is told in between would win over the place somebody asked for: a redirect of its own as well,
+ * which replaces whatever address stands there.
  */
 const isLeft = () => !/^#?\/?$/.test(window.location.hash);

@@ -32,6 +32,8 @@ export function useAppActions(): void {
   useAction("go.costs", () => go({ room: "costs" }));
   useAction("go.health", () => go({ room: "health" }));
   useAction("go.settings", () => go({ room: "settings" }));
+  useAction("go.rules", () => go({ room: "settings", section: "rules" }));
+  useAction("go.webhook", () => go({ room: "settings", section: "webhook" }));
   useAction("go.welcome", () => go({ room: "welcome" }));
   useAllRunActions();
   useShellActions();

@@ -105,6 +105,7 @@ const settingsIndex = createRoute({
 const settings = createRoute({
   getParentRoute: () => root,
   path: "/settings/$section",
+  validateSearch: anySearch,
   component: () => <rooms.SettingsRoom section={settings.useParams().section} />,
 });
 

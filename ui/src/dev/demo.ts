@@ -1,4 +1,4 @@
-import type { ReviewView, RunSummary } from "../ipc/bindings";
+import type { ReviewView, RunSummary, WebhookState } from "../ipc/bindings";
 import type { Transport } from "../ipc/client";
 import { fakeTransport } from "../ipc/transport/fake";
 import {
@@ -9,9 +9,11 @@ import {
   ago,
   ahead,
   anEntry,
+  aPolicy,
   aReview,
   aRun,
   aStatus,
+  aWebhook,
   someFigures,
 } from "../test/fixtures";
 import {
@@ -118,6 +120,15 @@ export function demoTransport(): Transport {
   const isNew = asked.has("new");
   const runs = isNew ? [] : demoRuns(Number(asked.get("fake")) || 64);
   let reviews = isNew ? [] : demoReviews(runs);
+  let webhook: WebhookState | null = isNew
+    ? null
+    : aWebhook({
+        ok: false,
+        waiting: 3,
+        words: "3 wait to be delivered; the last try failed: it cannot be reached",
+        next_at: ahead(140),
+      });
+  let policy = aPolicy();
   const daemon = fakeTransport({
     status: () => aStatus({ open_reviews: reviews.length, runs: { running: 8, waiting: 16 } }),
     runs: ({ since }) => ({
@@ -208,6 +219,43 @@ export function demoTransport(): Transport {
     setting: ({ name, value }) => ({
       ...(demoSettings.find((s) => s.name === name) ?? (demoSettings[0] as never)),
       value,
+    }),
+    webhook: () => ({ webhook }),
+    webhook_set: ({ events }) => {
+      webhook = aWebhook({ events, delivered_at: null });
+      return { webhook };
+    },
+    webhook_remove: () => {
+      webhook = null;
+      return { webhook };
+    },
+    webhook_test: { ok: true, words: "it was taken", delivery: "4f1c.test.1795" },
+    policy: () => policy,
+    policy_trust: ({ trusted }) => {
+      policy = aPolicy({
+        project: trusted ? { state: "read", left_out: 0 } : { state: "only_tightens" },
+      });
+      return policy;
+    },
+    policy_remove: () => {
+      policy = aPolicy({ here: { rules: [] } });
+      return policy;
+    },
+    policy_test: ({ command }) => ({
+      verdict: "review",
+      why: "what reaches beyond the workspace is reviewed: it reads from x.example",
+      rule_id: "balanced:beyond",
+      parts: [
+        {
+          program: command,
+          effect: "reads from the network",
+          because: "curl",
+          verdict: "review",
+          rule_id: "balanced:beyond",
+          rule: "what reaches beyond the workspace is reviewed",
+          source: "the preset balanced",
+        },
+      ],
     }),
     projects: {
       projects: [{ path: "/home/ada/parser", runs: 5, last_used_at: ago(60), cost_usd: "2.1" }],

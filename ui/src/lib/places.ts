@@ -5,7 +5,7 @@ export type Place =
   | { room: "run"; run: string; tab?: RunTab; search?: Record<string, string> }
   | { room: "costs"; search?: Record<string, string> }
   | { room: "health" }
-  | { room: "settings"; section?: string }
+  | { room: "settings"; section?: string; search?: Record<string, string> }
   | { room: "welcome" }
   | { room: "new"; search?: Record<string, string> };
 
@@ -28,7 +28,10 @@ export function pathOf(place: Place): string {
         place.search,
       );
     case "settings":
-      return `/settings/${encodeURIComponent(place.section ?? "backends")}`;
+      return withSearch(
+        `/settings/${encodeURIComponent(place.section ?? "backends")}`,
+        place.search,
+      );
     case "runs":
     case "costs":
     case "new":

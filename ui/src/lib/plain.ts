@@ -35,3 +35,6 @@ export function oneLine(text: string, length = 160): string {
 export function hasHidden(text: string): boolean {
   return [BIDI, INVISIBLE, CONTROL].some((what) => text.replace(ANSI, "").search(what) >= 0);
 }
+
+/** The same as the beginning of a sentence. */
+export const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);

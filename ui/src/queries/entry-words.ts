@@ -1,5 +1,5 @@
 import type { LogEntry } from "../ipc/bindings";
-import { oneLine } from "../lib/plain";
+import { capital, oneLine } from "../lib/plain";
 import { causeWords } from "./run-words";
 
 /** What a journal entry is about, for an icon. */
@@ -75,11 +75,6 @@ export function entryLine({ event, text }: LogEntry, length = 200): EntryLine {
     case "backend_switched":
       return line("run", about(`${event.backend} answers from here on`, oneLine(event.why)));
     default:
-      return line("run", about(sentence(event.kind), said));
+      return line("run", about(capital(event.kind.replaceAll("_", " ")), said));
   }
 }
-
-const sentence = (kind: string): string => {
-  const words = kind.replaceAll("_", " ");
-  return words.charAt(0).toUpperCase() + words.slice(1);
-};

@@ -6,11 +6,14 @@ import type {
   EventFrame,
   LogEntry,
   OpView,
+  PolicyLayer,
+  PolicyView,
   ReviewDetail,
   ReviewFigures,
   ReviewView,
   RunSummary,
   RunView,
+  WebhookState,
 } from "../ipc/bindings";
 import type { Native, StreamItem } from "../ipc/client";
 
@@ -295,3 +298,74 @@ export const aCatchUp = (over: Partial<CatchUp> = {}): CatchUp => ({
   more: false,
   ...over,
 });
+
+/** A webhook to which everything was delivered. */
+export const aWebhook = (over: Partial<WebhookState> = {}): WebhookState => ({
+  host: "hooks.example.com",
+  events: ["reviews", "runs"],
+  key: { from: "keychain" },
+  ok: true,
+  words: "everything was delivered",
+  waiting: 0,
+  given_up: 0,
+  next_at: null,
+  delivered_at: ago(120),
+  ...over,
+});
+
+export const aLayer = (over: Partial<PolicyLayer> = {}): PolicyLayer => ({
+  source: "user",
+  title: "your rules",
+  file: "/home/ada/.local/share/longhaul/policy.toml",
+  state: "read",
+  trouble: null,
+  left_out: 0,
+  rules: [],
+  ...over,
+});
+
+/** The rules in force for a project whose own are not trusted. */
+export const aPolicy = (layers: Partial<Record<string, Partial<PolicyLayer>>> = {}): PolicyView => {
+  const all = [
+    aLayer({
+      source: "always",
+      title: "what no preset allows",
+      file: null,
+      state: "built_in",
+      rules: [
+        { id: "ruin", name: "what destroys data or stops the machine is refused", outcome: "deny" },
+      ],
+    }),
+    aLayer({
+      source: "balanced",
+      title: "the preset balanced",
+      file: null,
+      state: "built_in",
+      rules: [
+        { id: "looking", name: "what only looks is allowed", outcome: "allow" },
+        { id: "beyond", name: "what reaches beyond the workspace is reviewed", outcome: "review" },
+      ],
+    }),
+    aLayer({
+      rules: [{ id: "mirror", name: "our package mirror is fine", outcome: "allow" }],
+    }),
+    aLayer({
+      source: "project",
+      title: "the project's rules",
+      file: "/home/ada/parser/.longhaul/policy.toml",
+      state: "only_tightens",
+      left_out: 2,
+      rules: [{ id: "fixtures", name: "fixtures are reviewed", outcome: "review" }],
+    }),
+    aLayer({
+      source: "here",
+      title: "your rules for this project",
+      rules: [{ id: "allowed-0a1b2c3d4e", name: "git push origin topic", outcome: "allow" }],
+    }),
+  ];
+  return {
+    project: "/home/ada/parser",
+    preset: "balanced",
+    layers: all.map((layer) => ({ ...layer, ...layers[layer.source] })),
+  };
+};

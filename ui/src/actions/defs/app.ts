@@ -61,5 +61,7 @@ export const appActions = define({
     keys: ["g s"],
     words: "backends keys preferences",
   },
+  "go.rules": { title: "Rules and trust", group: "Go to", words: "policy allow settings" },
+  "go.webhook": { title: "Webhook", group: "Go to", words: "settings tell deliver" },
   "go.welcome": { title: "Welcome", group: "Go to", words: "first steps rehearsal" },
 });

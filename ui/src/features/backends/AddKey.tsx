@@ -1,13 +1,14 @@
 import { type FormEvent, useState } from "react";
 import { Button } from "../../components/Button";
 import { Select, Switch, TextField } from "../../components/fields";
+import { NO_SECRET, type SecretDraft, SecretFields } from "../../components/SecretFields";
 import { Notice } from "../../components/states";
 import type { BackendTest, ProbeRequest } from "../../ipc/bindings";
 import type { CallError } from "../../ipc/errors";
 import { useCall, useCallMutation } from "../../queries/call";
+import { sourceOf } from "../../queries/secret-words";
 import styles from "./backends.module.css";
-import { KeyFields } from "./KeyFields";
-import { freeName, type KeyDraft, NO_KEY, PROVIDERS, type Provider, sourceOf } from "./kinds";
+import { freeName, KEY_EXAMPLES, PROVIDERS, type Provider } from "./kinds";
 import { Tried } from "./Tried";
 
 interface Draft {
@@ -17,7 +18,7 @@ interface Draft {
   model: string;
   address: string;
   free: boolean;
-  key: KeyDraft;
+  key: SecretDraft;
 }
 
 const draftFor = (provider: Provider): Draft => ({
@@ -26,7 +27,7 @@ const draftFor = (provider: Provider): Draft => ({
   model: provider.model,
   address: provider.address ?? "",
   free: Boolean(provider.keyless),
-  key: NO_KEY,
+  key: NO_SECRET,
 });
 
 /** What keeps the form from being sent, in words. */
@@ -113,11 +114,13 @@ export function AddKey({ onAdded }: { onAdded: (name: string) => void }) {
           mono
         />
       )}
-      <KeyFields
+      <SecretFields
+        name="key"
+        examples={KEY_EXAMPLES}
         draft={draft.key}
         onChange={(key) => change({ key })}
         hint={keyHint(draft)}
-        optional={Boolean(draft.provider.keyless)}
+        optional={draft.provider.keyless ? "if it wants one" : false}
       />
       <div className={styles.pair}>
         <TextField

@@ -2,13 +2,14 @@ import { useState } from "react";
 import { Button } from "../../components/Button";
 import { Dialog } from "../../components/Dialog";
 import { Switch, TextField } from "../../components/fields";
+import { NO_SECRET, type SecretDraft, SecretFields } from "../../components/SecretFields";
 import { Notice } from "../../components/states";
 import type { BackendTest, BackendView } from "../../ipc/bindings";
 import { useCallMutation } from "../../queries/call";
+import { sourceOf } from "../../queries/secret-words";
 import { toast } from "../../stores/toasts";
 import styles from "./backends.module.css";
-import { KeyFields } from "./KeyFields";
-import { type KeyDraft, NO_KEY, sourceOf } from "./kinds";
+import { KEY_EXAMPLES } from "./kinds";
 import { Tried } from "./Tried";
 
 interface DialogProps {
@@ -27,7 +28,7 @@ export function KeyDialog(props: DialogProps) {
 }
 
 function KeyForm({ backend, onClose }: DialogProps) {
-  const [draft, setDraft] = useState<KeyDraft>(NO_KEY);
+  const [draft, setDraft] = useState<SecretDraft>(NO_SECRET);
   const [tried, setTried] = useState<BackendTest | null>(null);
   const key = sourceOf(draft);
   const replace = useCallMutation("backend_key", {
@@ -59,7 +60,9 @@ function KeyForm({ backend, onClose }: DialogProps) {
         if (key && !busy) probe.mutate({ kind, base_url, model, key });
       }}
     >
-      <KeyFields
+      <SecretFields
+        name="key"
+        examples={KEY_EXAMPLES}
         draft={draft}
         autoFocus
         onChange={(now) => {

@@ -1,4 +1,5 @@
-import type { BackendKind, KeySource, KeyView } from "../../ipc/bindings";
+import type { BackendKind, KeyView } from "../../ipc/bindings";
+import { sourceWords } from "../../queries/secret-words";
 
 /** How people call the kinds. */
 export const KIND_WORDS: Record<BackendKind, string> = {
@@ -60,38 +61,11 @@ export const PROVIDERS: readonly Provider[] = [
 ];
 
 export function keyWords(key: KeyView): string {
-  switch (key.from) {
-    case "none":
-      return "No key, or the agent's own login";
-    case "keychain":
-      return "Key in the system's keychain";
-    case "command":
-      return `Key from the command ${key.command}`;
-    case "env":
-      return `Key from the daemon's variable ${key.var}`;
-  }
+  return key.from === "none" ? "No key, or the agent's own login" : `Key ${sourceWords(key)}`;
 }
 
-/** Where a key is to come from, as the form holds it. */
-export interface KeyDraft {
-  from: KeySource["from"];
-  text: string;
-}
-
-export const NO_KEY: KeyDraft = { from: "keychain", text: "" };
-
-export function sourceOf(draft: KeyDraft): KeySource | null {
-  const text = draft.text.trim();
-  if (text === "") return null;
-  switch (draft.from) {
-    case "keychain":
-      return { from: "keychain", key: text };
-    case "command":
-      return { from: "command", command: text };
-    case "env":
-      return { from: "env", var: text };
-  }
-}
+/** What a key's command or variable may look like. */
+export const KEY_EXAMPLES = { command: "pass show anthropic", env: "ANTHROPIC_API_KEY" };
 
 /** A name that is free, `claude`, `claude-2`, … */
 export function freeName(wanted: string, taken: readonly string[]): string {

@@ -6,7 +6,7 @@ import { type Column, Table } from "../../components/Table";
 import type { CostBy, CostReport, CostRow } from "../../ipc/bindings";
 import { nanoOf } from "../../lib/money";
 import { baseName, count, short } from "../../lib/numbers";
-import { oneLine } from "../../lib/plain";
+import { capital, oneLine } from "../../lib/plain";
 import { useRuns } from "../../queries/runs";
 import { PlaceLink } from "../../stores/navigation";
 import styles from "./CostsRoom.module.css";
@@ -79,7 +79,7 @@ export function CostTable(props: { report: Loadable<CostReport>; by: CostBy }) {
   const names = useRunNames(props.by === "run");
   const first: Column<CostRow> = {
     id: "key",
-    title: props.by.charAt(0).toUpperCase() + props.by.slice(1),
+    title: capital(props.by),
     cell: (row) => <Key by={props.by} value={row.key} name={names.get(row.key)} />,
     sort: (a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0),
   };

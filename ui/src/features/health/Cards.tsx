@@ -5,6 +5,7 @@ import type { DaemonMode, Health, SandboxState } from "../../ipc/bindings";
 import { bytes, plural } from "../../lib/numbers";
 import { plain } from "../../lib/plain";
 import { useConnection } from "../../stores/connection";
+import { PlaceLink } from "../../stores/navigation";
 import styles from "./HealthRoom.module.css";
 
 const MODES: Record<DaemonMode, { tone: Tone; words: string }> = {
@@ -65,6 +66,9 @@ export function Cards({ health }: { health: Health }) {
           </StatePill>
           <p>
             {plain(daemon.webhook.host)}: {plain(daemon.webhook.words)}
+          </p>
+          <p>
+            <PlaceLink to={{ room: "settings", section: "webhook" }}>Test or change it</PlaceLink>
           </p>
         </Card>
       )}

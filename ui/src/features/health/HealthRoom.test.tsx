@@ -1,7 +1,7 @@
 import { screen, waitFor, within } from "@testing-library/react";
 import { expect, test } from "vitest";
 import type { Health } from "../../ipc/bindings";
-import { ago, anId, aStatus, someFigures } from "../../test/fixtures";
+import { ago, anId, aStatus, aWebhook, someFigures } from "../../test/fixtures";
 import { expectAccessible, renderRoom } from "../../test/render";
 import { HealthRoom } from "./HealthRoom";
 
@@ -159,15 +159,11 @@ test("who holds which folder, what workspaces take, and what can be freed", asyn
 });
 
 test("a webhook that is down, and how people decide", async () => {
-  const webhook = {
-    host: "hooks.example.com",
-    events: ["reviews" as const],
-    key: { from: "keychain" as const },
+  const webhook = aWebhook({
     ok: false,
     words: "3 wait to be delivered; the last try failed: it cannot be reached",
     waiting: 3,
-    given_up: 0,
-  };
+  });
   const { container } = renderRoom(<HealthRoom />, {
     at: "/health",
     script: { ...quiet, health: aHealth({ daemon: aStatus({ webhook }) }) },

@@ -10,6 +10,7 @@ import { oneLine, plain } from "../../lib/plain";
 import { useCall, useSend } from "../../queries/call";
 import { useLink } from "../../queries/link";
 import { announce } from "../../stores/announcer";
+import { useGo } from "../../stores/navigation";
 import { toast } from "../../stores/toasts";
 
 /**
@@ -24,16 +25,27 @@ export function AlwaysDialog(props: {
 }) {
   const { review, why, onClose } = props;
   const { transport } = useLink();
+  const go = useGo();
   const send = useSend("decide");
   const preview = useCall("rule_preview", { review: review.id });
   const rule = preview.data?.rule ?? null;
 
   const confirm = async () => {
     if (rule === null) return;
+    const project = preview.data?.project ?? "";
     const by = transport.kind === "tauri" ? "desktop" : "browser";
     try {
       await send({ review: review.id, choice: "approve", by, grace_ms: 0, rule });
       announce(`Always allowed here: ${oneLine(review.title, 80)}.`);
+      toast({
+        tone: "good",
+        title: "Its like is allowed here from now on",
+        action: {
+          label: "Show the rules",
+          run: () => go({ room: "settings", section: "rules", search: { project } }),
+        },
+        about: "always",
+      });
       props.onDone();
     } catch (thrown) {
       const error = asCallError(thrown);
@@ -89,7 +101,7 @@ function Proposed({ preview }: { preview: RulePreview }) {
     <>
       <p>
         This call runs now, and its like is no longer asked about in {plain(preview.project)}. The
-        rule is written to {plain(preview.file)}, where you can change or remove it.
+        rule is written to {plain(preview.file)}; Settings shows it and takes it back.
       </p>
       <CodeBlock label="The rule" text={preview.rule.trim()} />
       <p>

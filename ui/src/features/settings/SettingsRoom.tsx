@@ -8,9 +8,11 @@ import { useCall } from "../../queries/call";
 import { PlaceLink } from "../../stores/navigation";
 import { About } from "./About";
 import { Appearance } from "./Appearance";
+import { Rules } from "./Rules";
 import { Service } from "./Service";
 import { SettingField } from "./SettingField";
 import styles from "./settings.module.css";
+import { Webhook } from "./Webhook";
 
 /** The part of an address that stands for a heading. */
 export const slugOf = (heading: string): string =>
@@ -42,6 +44,8 @@ export function SettingsRoom(props: { section: string; backends: ReactNode }) {
       title,
       content: <Group title={title} settings={list} />,
     })),
+    { id: "rules", title: "Rules and trust", content: <Rules /> },
+    { id: "webhook", title: "Webhook", content: <Webhook /> },
     { id: "start", title: "Start at login", content: <Service /> },
     { id: "appearance", title: "Appearance and shortcuts", content: <Appearance /> },
     { id: "about", title: "About", content: <About /> },

@@ -1,0 +1,9 @@
+import type { Tone } from "../../components/Badge";
+import type { Verdict } from "../../ipc/bindings";
+
+/** What a rule decides, in a word. */
+export const OUTCOME: Record<Verdict, { tone: Tone; word: string }> = {
+  allow: { tone: "good", word: "Runs" },
+  review: { tone: "warn", word: "Reviewed" },
+  deny: { tone: "bad", word: "Refused" },
+};
