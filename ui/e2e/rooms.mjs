@@ -20,7 +20,7 @@ const ROOMS = {
   health: "/health",
   backends: "/settings/backends",
   settings: "/settings/work",
-  rules: "/settings/rules?project=%2Fhome%2Fada%2Fparser",
+  rules: "/settings/rules?project=%2Fhome%2Fada%2Fparser&",
   webhook: "/settings/webhook",
   appearance: "/settings/appearance",
   welcome: "/welcome",

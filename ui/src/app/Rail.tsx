@@ -1,11 +1,12 @@
 import { Activity, ChartColumn, Inbox, ListTree, PanelLeft, Plus, Settings } from "lucide-react";
-import { type ReactNode, useSyncExternalStore } from "react";
+import type { ReactNode } from "react";
 import type { ActionId } from "../actions/catalog";
 import { definitionOf, runAction } from "../actions/registry";
 import { CountBadge } from "../components/Badge";
 import { Button, IconButton } from "../components/Button";
 import { cx } from "../components/cx";
 import { KeyHint } from "../components/KeyHint";
+import { media } from "../components/media";
 import { hrefOf, type Place } from "../lib/places";
 import { isLive, RUN_STATES } from "../queries/run-words";
 import { useOpenReviewCount, useStatus } from "../queries/status";
@@ -58,15 +59,8 @@ export function Rail() {
   );
 }
 
-const NARROW = window.matchMedia("(max-width: 56.25rem)");
-
-const onNarrow = (changed: () => void) => {
-  NARROW.addEventListener("change", changed);
-  return () => NARROW.removeEventListener("change", changed);
-};
-
 /** In a narrow window the rail is icons, whatever the user chose for a wide one. */
-const useNarrow = (): boolean => useSyncExternalStore(onNarrow, () => NARROW.matches);
+const useNarrow = media("(max-width: 56.25rem)");
 
 function RoomLink(props: { to: Place; action: ActionId; icon: ReactNode; children?: ReactNode }) {
   const { path } = useNavigator();

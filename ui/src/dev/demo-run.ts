@@ -189,7 +189,6 @@ export function demoSteps(run: string, from: number, count: number): StepPage {
 
 export function demoRunView(over: Partial<RunView>): RunView {
   return aRunView({
-    steps: STEPS,
     ops: Array.from({ length: STEPS }, (_, i) => opsOf(i + 1, i + 1 === STEPS)).flat(),
     progress: {
       done: 1,
@@ -208,6 +207,8 @@ export function demoRunView(over: Partial<RunView>): RunView {
       undone: false,
     })),
     ...over,
+    // The list's runs are all alike; what is shown of this one has so many.
+    steps: STEPS,
   });
 }
 

@@ -31,7 +31,7 @@ export function entryLine({ event, text }: LogEntry, length = 200): EntryLine {
     case "op_intended":
       return line(
         event.op_kind === "model" ? "model" : "tool",
-        about(`Wants ${event.name}`, oneLine(event.summary, length)),
+        oneLine(`Wants ${called(event.name, event.summary)}`, length),
       );
     case "op_started":
       return line("tool", `Operation ${event.op} began`);
@@ -78,3 +78,9 @@ export function entryLine({ event, text }: LogEntry, length = 200): EntryLine {
       return line("run", about(capital(event.kind.replaceAll("_", " ")), said));
   }
 }
+
+/** A call in one line: with its tool's name where its summary does not say it already. */
+const called = (name: string, summary: string): string => {
+  const named = summary === name || summary.startsWith(`${name} `) || summary.startsWith("$ ");
+  return named ? summary : [name, summary].filter(Boolean).join(": ");
+};

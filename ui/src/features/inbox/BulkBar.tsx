@@ -1,4 +1,5 @@
-import { Button } from "../../components/Button";
+import { X } from "lucide-react";
+import { Button, IconButton } from "../../components/Button";
 import { plural } from "../../lib/numbers";
 import styles from "./InboxRoom.module.css";
 
@@ -23,9 +24,12 @@ export function BulkBar(props: {
           Reject…
         </Button>
       )}
-      <Button small look="quiet" keys="escape" onPress={props.onClear}>
-        Clear
-      </Button>
+      <IconButton
+        label="Clear the selection"
+        keys="escape"
+        icon={<X size={16} />}
+        onPress={props.onClear}
+      />
     </section>
   );
 }

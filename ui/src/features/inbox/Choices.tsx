@@ -40,7 +40,7 @@ export function Choices(props: On & { review: ReviewView; why: string | undefine
     always: Boolean(review.always) && offers(review, "approve"),
   });
   return (
-    <div className={cx(!armed && styles.arming)} data-armed={armed}>
+    <div className={cx(styles.offer, !armed && styles.arming)} data-armed={armed}>
       <Offered offered={offered} why={why} {...on} />
     </div>
   );

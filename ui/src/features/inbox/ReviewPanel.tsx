@@ -9,10 +9,11 @@ import {
   ShieldQuestionMark,
   Wrench,
 } from "lucide-react";
-import { memo } from "react";
+import { memo, useLayoutEffect, useRef } from "react";
 import { Badge } from "../../components/Badge";
 import { cx } from "../../components/cx";
 import { Countdown, Money, RelativeTime } from "../../components/figures";
+import { useLowWindow } from "../../components/media";
 import { Notice, Skeleton } from "../../components/states";
 import type { OpDetail, ReviewDetail, ReviewView } from "../../ipc/bindings";
 import { baseName } from "../../lib/numbers";
@@ -30,8 +31,14 @@ export function ReviewPanel(props: { review: ReviewView; footer: React.ReactNode
   const { review } = props;
   const detail = useReviewDetail(review.id);
   const around = detail.data?.review.id === review.id ? detail.data : undefined;
+  const panel = useRef<HTMLElement>(null);
+  const low = useLowWindow();
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another review is read from its top
+  useLayoutEffect(() => {
+    if (low) panel.current?.scrollTo(0, 0);
+  }, [low, review.id]);
   return (
-    <article className={styles.panel} aria-label={oneLine(review.title, 120)}>
+    <article ref={panel} className={styles.panel} aria-label={oneLine(review.title, 120)}>
       <div className={styles.scroll} key={review.id}>
         <Content review={review} around={around} failed={detail.error?.message} />
       </div>

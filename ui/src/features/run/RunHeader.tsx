@@ -1,5 +1,6 @@
 import { Sparkline } from "../../components/charts";
 import { Countdown, Money, RelativeTime } from "../../components/figures";
+import { useLowWindow } from "../../components/media";
 import { BudgetBar, Progress } from "../../components/Progress";
 import type { RunView } from "../../ipc/bindings";
 import { dollars, formatUsd } from "../../lib/money";
@@ -13,6 +14,8 @@ import styles from "./RunHeader.module.css";
 /** Where the run is: who answers, what it has used of what it may, when it was last heard. */
 export function RunHeader({ view }: { view: RunView }) {
   const ended = isEnded(view.state);
+  // What the run did must have room below it.
+  const low = useLowWindow();
   return (
     <div className={styles.header}>
       <p className={styles.line}>
@@ -43,7 +46,16 @@ export function RunHeader({ view }: { view: RunView }) {
         </p>
       )}
       {isLive(view.state) && <Now view={view} />}
-      <Budgets view={view} />
+      {low ? (
+        <details className={styles.fold}>
+          <summary>
+            Budgets: <Cost view={view} />, <Elapsed view={view} />
+          </summary>
+          <Budgets view={view} />
+        </details>
+      ) : (
+        <Budgets view={view} />
+      )}
     </div>
   );
 }
@@ -100,13 +112,6 @@ function Now({ view }: { view: RunView }) {
 
 function Budgets({ view }: { view: RunView }) {
   const { budget } = view;
-  const partly = view.unpriced_requests > 0;
-  const cost = (
-    <>
-      <Money usd={view.cost_usd} unsettled={view.unsettled_cost_usd} partly={partly} />
-      {budget.max_cost_usd !== null && ` of ${formatUsd(budget.max_cost_usd)}`}
-    </>
-  );
   return (
     <div className={styles.budgets}>
       <BudgetBar
@@ -114,7 +119,7 @@ function Budgets({ view }: { view: RunView }) {
         // Not the budget's own figure: that holds the worst case set aside for the call that runs.
         used={dollars(view.cost_usd) + dollars(view.unsettled_cost_usd)}
         max={budget.max_cost_usd === null ? null : dollars(budget.max_cost_usd)}
-        words={cost}
+        words={<Cost view={view} />}
       />
       <BudgetBar
         label="Tokens"
@@ -135,6 +140,17 @@ function Budgets({ view }: { view: RunView }) {
         words={<Elapsed view={view} />}
       />
     </div>
+  );
+}
+
+function Cost({ view }: { view: RunView }) {
+  const { max_cost_usd } = view.budget;
+  const partly = view.unpriced_requests > 0;
+  return (
+    <>
+      <Money usd={view.cost_usd} unsettled={view.unsettled_cost_usd} partly={partly} />
+      {max_cost_usd !== null && ` of ${formatUsd(max_cost_usd)}`}
+    </>
   );
 }
 

@@ -23,7 +23,9 @@ export function About() {
                     <code>{daemon.listen}</code> (with the token the daemon printed)
                   </span>
                 ) : (
-                  "Off: `longhaul daemon run --listen 127.0.0.1:0` serves one"
+                  <span key="listen">
+                    Off: <code>longhaul daemon run --listen 127.0.0.1:0</code> serves one
+                  </span>
                 ),
               ],
               ["Daemon's process", String(daemon.pid)],

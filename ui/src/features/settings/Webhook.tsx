@@ -38,12 +38,12 @@ export function Webhook() {
 
 function Nobody() {
   return (
-    <>
+    <div className={styles.stack}>
       <p>
         <StatePill tone="calm">Nobody is told</StatePill>
       </p>
       <WebhookForm before={null} onDone={() => {}} />
-    </>
+    </div>
   );
 }
 
