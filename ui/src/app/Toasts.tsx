@@ -2,6 +2,7 @@ import { X } from "lucide-react";
 import { useEffect, useState } from "react";
 import { Button, IconButton } from "../components/Button";
 import { cx } from "../components/cx";
+import { Words } from "../components/Words";
 import { type Toast, useToasts } from "../stores/toasts";
 import styles from "./Toasts.module.css";
 
@@ -36,7 +37,11 @@ function ToastView({ toast, onDismiss }: { toast: Toast; onDismiss: () => void }
     >
       <div className={styles.words}>
         <strong>{toast.title}</strong>
-        {toast.detail && <p>{toast.detail}</p>}
+        {toast.detail && (
+          <p>
+            <Words text={toast.detail} />
+          </p>
+        )}
       </div>
       {toast.action && (
         <Button

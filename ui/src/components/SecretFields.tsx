@@ -1,3 +1,4 @@
+import type { ReactNode } from "react";
 import { capital } from "../lib/plain";
 import { Select, TextField } from "./fields";
 
@@ -17,12 +18,17 @@ const SOURCES: { id: SecretDraft["from"]; label: string; detail: string }[] = [
 
 const FIELD = { command: "Command", env: "Variable" } as const;
 
-const helpFor = (from: SecretDraft["from"], name: string): string => {
+const helpFor = (from: SecretDraft["from"], name: string): ReactNode => {
   switch (from) {
     case "keychain":
       return "It goes to the daemon, which keeps it in the system's keychain. It is never shown again.";
     case "command":
-      return `Its output is the ${name}. For password managers: \`op read …\`, \`pass show …\`.`;
+      return (
+        <>
+          Its output is the {name}. For password managers: <code>op read …</code>,{" "}
+          <code>pass show …</code>.
+        </>
+      );
     case "env":
       return "The daemon must have been started with it.";
   }

@@ -378,7 +378,7 @@ test("a page, its parts and its states", async () => {
       <EmptyState title="Nothing here">Really.</EmptyState>
       <ErrorState
         title="Could not read"
-        error={{ message: "The disk is full.", hint: "Free some space." }}
+        error={{ message: "The disk is full.", hint: "Free some space: `df -h` says where." }}
         onRetry={retry}
       />
       <Notice tone="warn" title="Careful" />
@@ -386,7 +386,10 @@ test("a page, its parts and its states", async () => {
     </Page>,
   );
   expect(screen.getByRole("heading", { level: 1, name: "Health" })).toBeVisible();
-  expect(screen.getByRole("alert")).toHaveTextContent("The disk is full.Free some space.");
+  expect(screen.getByRole("alert")).toHaveTextContent(
+    "The disk is full.Free some space: df -h says where.",
+  );
+  expect(screen.getByText("df -h").tagName).toBe("CODE");
   await user.click(screen.getByRole("button", { name: "Try again" }));
   expect(retry).toHaveBeenCalledOnce();
   await expectAccessible(container);

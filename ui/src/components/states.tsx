@@ -2,6 +2,7 @@ import { CircleAlert } from "lucide-react";
 import type { ReactNode } from "react";
 import { Button } from "./Button";
 import styles from "./states.module.css";
+import { Words } from "./Words";
 
 /** Nothing is here, and that is fine: what would be here, and what to do. */
 export function EmptyState(props: {
@@ -32,8 +33,14 @@ export function ErrorState(props: {
         <CircleAlert aria-hidden="true" />
       </span>
       <h2>{props.title}</h2>
-      <p className={styles.words}>{props.error.message}</p>
-      {props.error.hint && <p className={styles.words}>{props.error.hint}</p>}
+      <p className={styles.words}>
+        <Words text={props.error.message} />
+      </p>
+      {props.error.hint && (
+        <p className={styles.words}>
+          <Words text={props.error.hint} />
+        </p>
+      )}
       {props.onRetry && <Button onPress={props.onRetry}>Try again</Button>}
     </div>
   );
@@ -63,7 +70,11 @@ export function Notice(props: {
     <div className={`${styles.notice} ${styles[`notice-${props.tone ?? "plain"}`] ?? ""}`}>
       <div className={styles.noticeWords}>
         {props.title && <strong>{props.title}</strong>}
-        {props.children && <div>{props.children}</div>}
+        {props.children && (
+          <div>
+            {typeof props.children === "string" ? <Words text={props.children} /> : props.children}
+          </div>
+        )}
       </div>
       {props.action}
     </div>

@@ -42,7 +42,9 @@ export function entryLine({ event, text }: LogEntry, length = 200): EntryLine {
           "model",
           said
             ? `Answered: ${said}`
-            : about("Answered without words", oneLine(event.summary, length)),
+            : event.summary
+              ? oneLine(`Answered by calling ${event.summary}`, length)
+              : "Answered without words",
         );
       }
       return line(

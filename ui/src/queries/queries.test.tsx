@@ -151,7 +151,7 @@ test("an answer without words says what it calls; a tool's end says which it was
   } as const;
   const entry = { seq: 1, at: ago(1), attempt: 1, text: null };
   expect(entryLine({ ...entry, event: { ...ended, charge } }).text).toBe(
-    "Answered without words: shell",
+    "Answered by calling shell",
   );
   expect(entryLine({ ...entry, text: "Done.", event: { ...ended, charge } }).text).toBe(
     "Answered: Done.",

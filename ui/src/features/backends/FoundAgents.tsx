@@ -1,6 +1,7 @@
 import { Badge } from "../../components/Badge";
 import { Button } from "../../components/Button";
 import { Loaded } from "../../components/Loaded";
+import { Words } from "../../components/Words";
 import type { AgentFound, ServerFound } from "../../ipc/bindings";
 import { oneLine } from "../../lib/plain";
 import { useCall, useCallMutation } from "../../queries/call";
@@ -51,7 +52,7 @@ function Agent({ agent, onAdded }: { agent: AgentFound; onAdded: (name: string) 
           {agent.name} <span className={styles.soft}>{oneLine(agent.version ?? "", 40)}</span>
         </div>
         <div className={styles.soft} title={agent.path ?? undefined}>
-          {agent.path ? agent.needs : "Not on this machine"}
+          {agent.path ? <Words text={agent.needs} /> : "Not on this machine"}
         </div>
       </div>
       {agent.added_as.length > 0 && <Badge tone="good">Added as {agent.added_as.join(", ")}</Badge>}

@@ -41,3 +41,12 @@ it("keeps what could not be sent", async () => {
   expect(await screen.findByText("The message was not sent")).toBeVisible();
   expect(box).toHaveValue("Hello");
 });
+
+it("leads on where nobody hears it any more", async () => {
+  room({ state: "completed", project: "/home/ada/parser", backend: "claude" });
+  expect(await screen.findByRole("link", { name: "Start a new run" })).toHaveAttribute(
+    "href",
+    "#/new?project=%2Fhome%2Fada%2Fparser&backend=claude",
+  );
+  expect(screen.queryByRole("textbox", { name: "Message to the agent" })).toBeNull();
+});

@@ -7,6 +7,7 @@ import type { RunView } from "../../ipc/bindings";
 import { useCallMutation } from "../../queries/call";
 import { canResume } from "../../queries/run-words";
 import { useWhyNot } from "../../stores/connection";
+import { PlaceLink } from "../../stores/navigation";
 import { toast, toastError } from "../../stores/toasts";
 import styles from "./RunRoom.module.css";
 import { useDraft } from "./run-state";
@@ -25,10 +26,6 @@ export function MessageBox({ run, view }: { run: string; view: RunView | undefin
   useAction("run.message", () => field.current?.focus());
 
   const state = view?.state;
-  const nobody =
-    state === "completed" || state === "cancelled"
-      ? `The run is ${state}: nobody hears this. Start a new run with what you want to say.`
-      : undefined;
   const rests = state !== undefined && canResume(state);
   const why = lost ?? (view ? undefined : "The run is not read yet");
 
@@ -56,7 +53,16 @@ export function MessageBox({ run, view }: { run: string; view: RunView | undefin
     void say(rests);
   };
 
-  if (nobody) return <p className={styles.nobody}>{nobody}</p>;
+  if (view && (state === "completed" || state === "cancelled")) {
+    const search = { project: view.project, backend: view.backend };
+    return (
+      <p className={styles.nobody}>
+        The run is {state}: nobody hears it any more.{" "}
+        <PlaceLink to={{ room: "new", search }}>Start a new run</PlaceLink> in its project with what
+        you want to say, or fork it from a checkpoint.
+      </p>
+    );
+  }
   return (
     <form
       className={styles.message}

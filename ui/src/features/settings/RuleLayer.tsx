@@ -8,6 +8,7 @@ import type { LayerState, PolicyLayer, PolicyRule } from "../../ipc/bindings";
 import { plural } from "../../lib/numbers";
 import { capital, oneLine, plain } from "../../lib/plain";
 import { useCallMutation } from "../../queries/call";
+import { useWhyNot } from "../../stores/connection";
 import { toast, toastError } from "../../stores/toasts";
 import { OUTCOME } from "./outcome";
 import styles from "./settings.module.css";
@@ -72,6 +73,7 @@ export function RuleLayer({ layer, project }: { layer: PolicyLayer; project: str
 function Rule(props: { rule: PolicyRule; layer: PolicyLayer; project: string | null }) {
   const { rule, layer, project } = props;
   const [asking, setAsking] = useState(false);
+  const why = useWhyNot();
   const name = oneLine(rule.name);
   const remove = useCallMutation("policy_remove", {
     onDone: () => toast({ tone: "plain", title: `The rule “${name}” is removed` }),
@@ -89,7 +91,7 @@ function Rule(props: { rule: PolicyRule; layer: PolicyLayer; project: string | n
           <IconButton
             label={`Remove the rule “${name}”`}
             icon={<Trash2 />}
-            isDisabled={remove.isPending}
+            isDisabled={Boolean(why) || remove.isPending}
             onPress={() => setAsking(true)}
           />
           <ConfirmDialog

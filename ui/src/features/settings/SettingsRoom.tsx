@@ -53,31 +53,33 @@ export function SettingsRoom(props: { section: string; backends: ReactNode }) {
   const part = parts.find(({ id }) => id === props.section);
   return (
     <Page title="Settings">
-      <div className={styles.columns}>
-        <nav className={styles.nav} aria-label="Settings">
-          <ul>
-            {parts.map(({ id, title }) => (
-              <li key={id}>
-                <PlaceLink
-                  to={{ room: "settings", section: id }}
-                  className={cx(styles.link, id === props.section && styles.here)}
-                  aria-current={id === props.section ? "page" : undefined}
-                >
-                  {title}
-                </PlaceLink>
-              </li>
-            ))}
-          </ul>
-        </nav>
-        <div className={styles.content}>
-          {part ? (
-            part.content
-          ) : (
-            // The headings come from the daemon: an address may be right before they are here.
-            <Loaded query={settings} what="the settings">
-              {() => <EmptyState title="There are no settings of this name" />}
-            </Loaded>
-          )}
+      <div className={styles.around}>
+        <div className={styles.columns}>
+          <nav className={styles.nav} aria-label="Settings">
+            <ul>
+              {parts.map(({ id, title }) => (
+                <li key={id}>
+                  <PlaceLink
+                    to={{ room: "settings", section: id }}
+                    className={cx(styles.link, id === props.section && styles.here)}
+                    aria-current={id === props.section ? "page" : undefined}
+                  >
+                    {title}
+                  </PlaceLink>
+                </li>
+              ))}
+            </ul>
+          </nav>
+          <div className={styles.content}>
+            {part ? (
+              part.content
+            ) : (
+              // The headings come from the daemon: an address may be right before they are here.
+              <Loaded query={settings} what="the settings">
+                {() => <EmptyState title="There are no settings of this name" />}
+              </Loaded>
+            )}
+          </div>
         </div>
       </div>
     </Page>

@@ -5,6 +5,7 @@ import type { PolicyLayer } from "../../ipc/bindings";
 import { plural } from "../../lib/numbers";
 import { plain } from "../../lib/plain";
 import { useCallMutation } from "../../queries/call";
+import { useWhyNot } from "../../stores/connection";
 import { toast, toastError } from "../../stores/toasts";
 import styles from "./settings.module.css";
 
@@ -14,6 +15,7 @@ import styles from "./settings.module.css";
  */
 export function Trust({ layer, project }: { layer: PolicyLayer; project: string }) {
   const [asking, setAsking] = useState(false);
+  const why = useWhyNot();
   const change = useCallMutation("policy_trust", {
     onDone: (_, { trusted }) =>
       toast({
@@ -35,7 +37,11 @@ export function Trust({ layer, project }: { layer: PolicyLayer; project: string 
           you trust it again.
         </p>
         <div>
-          <Button isDisabled={change.isPending} onPress={() => trust(false)}>
+          <Button
+            why={why}
+            isDisabled={Boolean(why) || change.isPending}
+            onPress={() => trust(false)}
+          >
             Trust them no longer
           </Button>
         </div>
@@ -55,7 +61,11 @@ export function Trust({ layer, project }: { layer: PolicyLayer; project: string 
       </p>
       {layer.left_out > 0 && (
         <div>
-          <Button isDisabled={change.isPending} onPress={() => setAsking(true)}>
+          <Button
+            why={why}
+            isDisabled={Boolean(why) || change.isPending}
+            onPress={() => setAsking(true)}
+          >
             Trust them as they are now…
           </Button>
         </div>

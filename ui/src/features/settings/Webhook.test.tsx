@@ -124,6 +124,16 @@ test("removing it asks first, and says what is never sent", async () => {
   expect(await screen.findByText("Nobody is told")).toBeVisible();
 });
 
+test("without a daemon it stays readable, and says why nothing can be done", async () => {
+  const { daemon } = renderRoom(<Webhook />, { script: { webhook: { webhook: aWebhook() } } });
+  expect(await screen.findByText("hooks.example.com")).toBeVisible();
+  daemon.setReachable(false);
+  daemon.cut();
+  await waitFor(() => expect(screen.getByRole("button", { name: "Send a test" })).toBeDisabled());
+  expect(screen.getAllByText("Not connected to the daemon").length).toBeGreaterThan(0);
+  expect(screen.getByText("hooks.example.com")).toBeVisible();
+});
+
 test("what could not be read can be tried again", async () => {
   const { user, daemon } = renderRoom(<Webhook />, {
     script: {

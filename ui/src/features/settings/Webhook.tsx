@@ -12,6 +12,7 @@ import { plural } from "../../lib/numbers";
 import { capital, plain } from "../../lib/plain";
 import { useCall, useCallMutation } from "../../queries/call";
 import { sourceWords } from "../../queries/secret-words";
+import { useWhyNot } from "../../stores/connection";
 import { toast, toastError } from "../../stores/toasts";
 import styles from "./settings.module.css";
 import { WebhookForm } from "./WebhookForm";
@@ -51,6 +52,7 @@ function Told({ webhook }: { webhook: WebhookState }) {
   const [dialog, setDialog] = useState<"change" | "remove" | null>(null);
   const close = () => setDialog(null);
   const host = plain(webhook.host);
+  const why = useWhyNot();
   const test = useCallMutation("webhook_test", {
     onError: (error) => toastError("The test was not sent", error),
   });
@@ -84,15 +86,20 @@ function Told({ webhook }: { webhook: WebhookState }) {
           holds for what still waits too.
         </Notice>
       )}
-      {test.data && <Answer test={test.data} />}
+      {test.data && <Answer test={test.data} at={test.submittedAt} />}
       <div className={styles.buttons}>
-        <Button icon={<FlaskConical />} isDisabled={test.isPending} onPress={() => test.mutate({})}>
+        <Button
+          icon={<FlaskConical />}
+          why={why}
+          isDisabled={Boolean(why) || test.isPending}
+          onPress={() => test.mutate({})}
+        >
           {test.isPending ? "Sending…" : "Send a test"}
         </Button>
-        <Button icon={<Pencil />} onPress={() => setDialog("change")}>
+        <Button icon={<Pencil />} why={why} onPress={() => setDialog("change")}>
           Change…
         </Button>
-        <Button look="quiet" icon={<Trash2 />} onPress={() => setDialog("remove")}>
+        <Button look="quiet" icon={<Trash2 />} why={why} onPress={() => setDialog("remove")}>
           Remove…
         </Button>
       </div>
@@ -127,7 +134,8 @@ const waiting = ({ waiting, next_at }: WebhookState): [string, React.ReactNode] 
   </span>,
 ];
 
-function Answer({ test }: { test: WebhookTest }) {
+function Answer({ test, at }: { test: WebhookTest; at: number }) {
+  const delivery = <code>{plain(test.delivery)}</code>;
   return (
     <div role="status">
       <Notice
@@ -135,7 +143,7 @@ function Answer({ test }: { test: WebhookTest }) {
         title={test.ok ? "The test was taken" : "The test was not taken"}
       >
         {!test.ok && <p>{capital(plain(test.words))}.</p>}
-        The other side got it as delivery <code>{plain(test.delivery)}</code>.
+        It was sent <RelativeTime at={new Date(at).toISOString()} /> as delivery {delivery}.
       </Notice>
     </div>
   );

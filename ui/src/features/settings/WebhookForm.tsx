@@ -7,6 +7,7 @@ import type { WebhookState, WebhookTopic } from "../../ipc/bindings";
 import { plain } from "../../lib/plain";
 import { useCallMutation } from "../../queries/call";
 import { sourceOf } from "../../queries/secret-words";
+import { useWhyNot } from "../../stores/connection";
 import { toast } from "../../stores/toasts";
 import styles from "./settings.module.css";
 
@@ -16,6 +17,16 @@ const TOPICS: { id: WebhookTopic; label: string }[] = [
 ];
 
 const EXAMPLES = { command: "pass show longhaul-webhook", env: "LONGHAUL_WEBHOOK_SECRET" };
+
+function missing(draft: {
+  url: string;
+  topics: readonly WebhookTopic[];
+  secret: boolean;
+}): string | undefined {
+  if (!draft.url.trim()) return "Its address is missing";
+  if (draft.topics.length === 0) return "Choose what it is told of";
+  return draft.secret ? undefined : "A secret that signs what is sent is missing";
+}
 
 /** Sets the webhook up, or changes it. What the daemon keeps of it is not shown here again. */
 export function WebhookForm(props: { before: WebhookState | null; onDone: () => void }) {
@@ -36,13 +47,8 @@ export function WebhookForm(props: { before: WebhookState | null; onDone: () => 
     },
   });
   const key = sourceOf(secret);
-  const why = !url.trim()
-    ? "Its address is missing"
-    : topics.length === 0
-      ? "Choose what it is told of"
-      : !key && !before
-        ? "A secret that signs what is sent is missing"
-        : undefined;
+  const lost = useWhyNot();
+  const why = lost ?? missing({ url, topics, secret: key !== null || before !== null });
   const send = (event: FormEvent) => {
     event.preventDefault();
     if (!why && !set.isPending) set.mutate({ url: url.trim(), events: [...topics], key });
