@@ -1,5 +1,6 @@
 //! Journeys of users, over the real binary.
 
+mod acp;
 mod applying;
 mod applying_crashes;
 mod applying_parts;
@@ -21,6 +22,7 @@ mod in_doubt;
 mod judged;
 mod limits;
 mod locks;
+mod misbehaving;
 mod notifications;
 mod openai;
 mod packaging;
@@ -29,12 +31,14 @@ mod preparing;
 mod real_agent;
 mod real_claude;
 mod real_codex;
+mod real_opencode;
 mod rehearsal;
 mod reviews;
 mod reviews_kinds;
 mod reviews_looking;
 mod reviews_terminal;
 mod reviews_undo;
+mod rough;
 mod support;
 mod trust;
 mod verifying;

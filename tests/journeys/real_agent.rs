@@ -170,7 +170,7 @@ async fn run_again(unshare: &[&str; 2], test: &str) -> Result<()> {
             "ip link set lo up && exec \"$0\" \"$@\"",
         ])
         .arg(this)
-        .args(["--exact", test, "--nocapture"])
+        .args(["--exact", test, "--include-ignored", "--nocapture"])
         .env(ALONE, "1")
         .stdin(Stdio::null())
         .kill_on_drop(true)

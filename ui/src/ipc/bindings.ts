@@ -34,6 +34,8 @@ export type AgentFound = {
 	path: string | null,
 	/**  What it says its version is. */
 	version: string | null,
+	/**  The command a backend of it is added with; absent if it is not installed. */
+	command?: string | null,
 	/**  The kind of backend it can be; absent if this version cannot supervise it. */
 	kind: BackendKind | null,
 	/**  What it needs before it can be used, in words. */

@@ -18,6 +18,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use secrets::Secret;
@@ -25,7 +26,7 @@ use secrets::Secret;
 use crate::driver::{AgentContext, Checked, Driver, Host, Turn, TurnError, TurnRequest};
 use crate::supervised::OwnFiles;
 use crate::supervised::child::{Surveyor, read_all};
-use crate::supervised::{self, Agent, Opening, Program, Start, words};
+use crate::supervised::{self, Agent, Opening, Program, Start};
 pub use calls::summary;
 use mapper::Mapper;
 use tally::Tally;
@@ -34,11 +35,13 @@ use tally::Tally;
 const CLAUDE: Program = Program {
     name: "claude",
     install: "install Claude Code",
+    // It saves its transcript (about 1 s, measured).
+    exit_within: Duration::from_secs(10),
 };
 
 /// What Claude Code keeps below the user's home.
 pub const OWN_FILES: OwnFiles = OwnFiles {
-    folder: ".claude",
+    folders: &[".claude"],
     left_as_it_is: &[
         ".claude/settings.json",
         ".claude/settings.local.json",
@@ -94,9 +97,9 @@ impl ClaudeCodeDriver {
         let mut argv = supervised::command(&self.command, agent);
         argv.extend(PROTOCOL.map(str::to_owned));
         let mut option = |name: &str, value: &str| argv.extend([name.to_owned(), value.to_owned()]);
-        match start {
-            Start::New => option("--session-id", &uuid::Uuid::new_v4().to_string()),
-            Start::Resume(session) => option("--resume", session),
+        match start.session() {
+            None => option("--session-id", &uuid::Uuid::new_v4().to_string()),
+            Some(session) => option("--resume", session),
         }
         if !request.model.is_empty() {
             option("--model", &request.model);
@@ -137,7 +140,7 @@ impl Agent for ClaudeCodeDriver {
     }
 
     fn opening(&self, request: &TurnRequest, agent: &AgentContext, start: &Start) -> Opening {
-        let prompt = words(&request.conversation);
+        let prompt = start.prompt(request, agent);
         Opening {
             argv: self.argv(request, agent, start),
             env: environment(request, agent),
@@ -149,10 +152,7 @@ impl Agent for ClaudeCodeDriver {
     }
 
     fn dialect(&self, _request: &TurnRequest, _agent: &AgentContext, start: &Start) -> Mapper {
-        Mapper::new(match start {
-            Start::Resume(session) => Some(session.clone()),
-            Start::New => None,
-        })
+        Mapper::new(start.session().map(str::to_owned))
     }
 }
 

@@ -16,6 +16,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use secrets::Secret;
@@ -23,7 +24,9 @@ use secrets::Secret;
 use crate::driver::{AgentContext, Checked, Driver, Host, Turn, TurnError, TurnRequest};
 use crate::supervised::OwnFiles;
 use crate::supervised::child::{Surveyor, read_all};
-use crate::supervised::{self, Agent, Opening, Program, Start, words};
+use crate::supervised::{self, Agent, Opening, Program, Start};
+/// What may be done about an error in Codex's words; its ACP adapter passes them on.
+pub(crate) use ending::kind as trouble;
 use mapper::{Mapper, Task};
 use tally::Tally;
 
@@ -31,11 +34,13 @@ use tally::Tally;
 const CODEX: Program = Program {
     name: "codex",
     install: "install Codex",
+    // It saves its transcript (about 1 s, measured).
+    exit_within: Duration::from_secs(10),
 };
 
 /// What Codex keeps below the user's home.
 pub const OWN_FILES: OwnFiles = OwnFiles {
-    folder: ".codex",
+    folders: &[".codex"],
     left_as_it_is: &[
         ".codex/config.toml",
         ".codex/AGENTS.md",
@@ -135,11 +140,8 @@ impl Agent for CodexDriver {
             cwd: agent.cwd.to_string_lossy().into_owned(),
             model: request.model.clone(),
             system: request.frame.system.clone(),
-            prompt: words(&request.conversation),
-            thread: match start {
-                Start::Resume(thread) => Some(thread.clone()),
-                Start::New => None,
-            },
+            prompt: start.prompt(request, agent),
+            thread: start.session().map(str::to_owned),
             // One sandbox is enough; Codex's own cannot always be made inside of ours.
             sandbox: match agent.wrapper.is_empty() {
                 true => "workspace-write",

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use async_trait::async_trait;
 use domain::{
-    Charge, MessageOrigin, NanoUsd, OpClass, OpErrorKind, OpOutcome, Timestamp, UsagePart,
+    Charge, MessageOrigin, NanoUsd, OpClass, OpErrorKind, OpOutcome, PlanItem, Timestamp, UsagePart,
 };
 use secrets::Secret;
 use serde_json::Value;
@@ -109,6 +109,9 @@ pub struct AgentContext {
     pub socket: PathBuf,
     /// The session to go on with, if there is one.
     pub session: Option<String>,
+    /// What an agent is told that cannot go on with its session and begins another: all that
+    /// was asked for, and what was done.
+    pub anew: Vec<ChatMessage>,
     /// A living keeper of an earlier daemon whose agent is still in this turn:
     /// adopt it instead of starting another.
     pub adopt: Option<PathBuf>,
@@ -311,6 +314,10 @@ pub trait Host: Send + Sync {
     /// What the turn's answers consumed so far, each time that more is known. The host
     /// may end the turn because of it.
     async fn used(&self, _so_far: &Usage) -> Result<(), HostGone> {
+        Ok(())
+    }
+    /// The agent's plan, whenever it changes.
+    async fn plan(&self, _items: Vec<PlanItem>) -> Result<(), HostGone> {
         Ok(())
     }
     /// A remark worth keeping (a model switch, a retry) for the run's timeline.

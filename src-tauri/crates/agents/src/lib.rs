@@ -1,6 +1,7 @@
 //! What a run can talk to: native model APIs and supervised agents behind one
 //! [`Driver`] trait, and the tools native models are given.
 
+pub mod acp;
 pub mod anthropic;
 pub mod claude_code;
 pub mod codex;

@@ -21,6 +21,8 @@ mod request;
 mod tests;
 mod usage;
 
+pub(crate) use usage::nano;
+
 use std::time::Duration;
 
 use async_trait::async_trait;

@@ -9,15 +9,18 @@
 pub(crate) mod child;
 mod dialect;
 mod lines;
+pub(crate) mod rpc;
 mod supervise;
 mod turn;
 mod version;
+
+use std::time::Duration;
 
 use domain::{MessageOrigin, OpErrorKind};
 
 pub(crate) use dialect::{Action, Dialect, Phase, Unreadable, line, text};
 pub(crate) use turn::{Agent, Opening, Start, turn};
-pub(crate) use version::check;
+pub(crate) use version::{check, check_loosely};
 
 use crate::driver::{AgentContext, Answered, ChatMessage, TurnError};
 
@@ -34,16 +37,18 @@ pub(crate) struct Program {
     pub(crate) name: &'static str,
     /// How one gets it.
     pub(crate) install: &'static str,
+    /// How long it may take to end by itself after its turn, with nothing more to read.
+    pub(crate) exit_within: Duration,
 }
 
 /// What an agent keeps below the user's home, for whoever draws a boundary around it. Paths
 /// are below the home.
 #[derive(Clone, Copy, Debug)]
 pub struct OwnFiles {
-    /// Sessions, credentials, state: it must be able to write here. A folder, because files
-    /// are replaced in it by renaming.
-    pub folder: &'static str,
-    /// In that folder, but read by the next one that is started, perhaps outside of any
+    /// Sessions, credentials, state: it must be able to write here. Folders, because files
+    /// are replaced in them by renaming.
+    pub folders: &'static [&'static str],
+    /// In those folders, but read by the next one that is started, perhaps outside of any
     /// sandbox: programs, rules and instructions stand in them.
     pub left_as_it_is: &'static [&'static str],
     /// Read and written by it; what is written is not to come back.
@@ -68,7 +73,7 @@ pub(crate) fn agent_error(message: String) -> TurnError {
 }
 
 /// What one message to the agent says: briefings first, the rest in order.
-pub(crate) fn words(conversation: &[ChatMessage]) -> String {
+fn words(conversation: &[ChatMessage]) -> String {
     let texts = |briefing: fn(&MessageOrigin) -> bool| {
         conversation
             .iter()

@@ -151,12 +151,14 @@ impl Worker {
         let mut conversation = self.conversation.lock().await;
         conversation.catch_up(&self.journal, run).await?;
         conversation.reach(&self.journal, heard).await?;
+        let unheard = conversation.unheard(heard);
+        let anew = self.told_anew(run, &mut conversation, &unheard).await?;
         // A process tells of its own turn only, however long the run is.
         let known_calls = self.journal.call_ids_since(op.id).await?;
         Ok(TurnRequest {
             model: call.model.clone(),
             frame: self.frame(run, call).clone(),
-            conversation: conversation.unheard(heard),
+            conversation: unheard,
             max_tokens: self.core.settings().max_answer_tokens,
             key,
             silence_ms: self.core.settings().silence_ms,
@@ -175,6 +177,7 @@ impl Worker {
                 socket: self.core.keeper_socket(&keeper),
                 keeper_dir: dir.clone(),
                 session: run.session.as_ref().map(|s| s.session.clone()),
+                anew,
                 adopt: (adopt == Adopt::Living).then_some(dir),
                 known_calls,
             }),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use agents::Driver;
+use agents::acp::AcpDriver;
 use agents::anthropic::AnthropicDriver;
 use agents::claude_code::ClaudeCodeDriver;
 use agents::codex::CodexDriver;
@@ -42,9 +43,6 @@ pub enum BackendError {
     /// No backend has that name.
     #[error("there is no backend '{0}'")]
     Unknown(String),
-    /// The kind cannot be used in this version.
-    #[error("backends of kind '{0}' are not supported yet")]
-    Unsupported(BackendKind),
     /// A setting is missing or wrong.
     #[error("backend '{name}': {problem}")]
     Misconfigured {
@@ -85,6 +83,7 @@ impl BackendConfig {
     pub(crate) fn command_line(&self) -> Result<Vec<String>, BackendError> {
         let usual = match self.kind {
             BackendKind::Codex => "codex",
+            BackendKind::Acp => "",
             _ => "claude",
         };
         let text = self.command.as_deref().unwrap_or(usual);
@@ -141,7 +140,10 @@ impl Core {
                 let url = backend.base_url.clone();
                 Ok(Arc::new(CodexDriver::new(backend.command_line()?, url)))
             }
-            kind => Err(BackendError::Unsupported(kind)),
+            BackendKind::Acp => {
+                let url = backend.base_url.clone();
+                Ok(Arc::new(AcpDriver::new(backend.command_line()?, url)))
+            }
         }
     }
 }

@@ -33,6 +33,7 @@ impl Core {
         let dir = self.keeper_dir(op.keeper.as_deref()?);
         let used = match run.task.kind {
             BackendKind::Codex => agents::codex::consumed(&dir).await?,
+            BackendKind::Acp => agents::acp::consumed(&dir).await?,
             _ => agents::claude_code::consumed(&dir).await?,
         };
         let backend = self.backend(&run.backend).await.ok()?;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use domain::{BackendKind, Event};
+use domain::{BackendKind, Event, Run};
 use keeper::Spec;
 use tokio::time::Instant;
 use workspace::{Boundary, Network, Sandbox, Surroundings, Unavailable, Workspace};
@@ -93,17 +93,21 @@ impl Engine {
 }
 
 impl Engine {
-    /// The same for what runs of this kind start.
-    pub async fn sandbox_of(&self, kind: BackendKind) -> SandboxReport {
+    /// The same for what this run starts.
+    pub async fn sandbox_of(&self, run: &Run) -> SandboxReport {
         let report = self.sandbox().await;
-        match kind {
-            kind if kind.is_native() => report,
-            BackendKind::ClaudeCode | BackendKind::Codex => report,
-            _ => SandboxReport {
+        let command = match (run.task.kind, self.core.backend(&run.backend).await) {
+            (BackendKind::Acp, Ok(backend)) => backend.command_line().unwrap_or_default(),
+            _ => return report,
+        };
+        match agents::acp::own_files(&command) {
+            Some(_) => report,
+            None => SandboxReport {
                 used: false,
-                detail: "agents of this kind run outside the sandbox, with all the rights of \
-                         the user; verify commands run in it where there is one"
-                    .to_owned(),
+                detail: format!(
+                    "the agent runs with all the rights of the user: {UNKNOWN_AGENT}; verify commands run in the \
+                     sandbox where there is one"
+                ),
                 ..report
             },
         }
@@ -198,6 +202,9 @@ impl Core {
     }
 }
 
+/// Why an agent that nobody here knows is not put into a sandbox.
+pub(crate) const UNKNOWN_AGENT: &str = "where it keeps its sessions and its login is not known";
+
 /// Whether a command is in a sandbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Confined {
@@ -216,8 +223,7 @@ impl Worker {
     /// Records, once for each time the run is taken up, that its commands are not
     /// sandboxed.
     pub(crate) async fn tell_confinement(&self, confined: Confined) -> Result<(), Halt> {
-        let told = &self.told_unconfined;
-        if confined == Confined::Yes || told.swap(true, std::sync::atomic::Ordering::SeqCst) {
+        if confined == Confined::Yes {
             return Ok(());
         }
         let why = match self.core.settings().confinement.wanted {
@@ -227,6 +233,15 @@ impl Worker {
                 Err(why) => why.to_string(),
             },
         };
+        self.tell_unconfined(&why).await
+    }
+
+    /// The same, for this reason.
+    pub(crate) async fn tell_unconfined(&self, why: &str) -> Result<(), Halt> {
+        let told = &self.told_unconfined;
+        if told.swap(true, std::sync::atomic::Ordering::SeqCst) {
+            return Ok(());
+        }
         let text = format!("Commands of this run are not sandboxed: {why}");
         let noted = Event::Noted { text };
         self.journal.append(Batch::of(noted)).await.map(|_| ())

@@ -8,7 +8,7 @@ use agents::OwnFiles;
 use domain::{BackendKind, Run};
 use workspace::{Boundary, Network, Sandbox, Surroundings, Workspace};
 
-use crate::confine::Confined;
+use crate::confine::{Confined, UNKNOWN_AGENT};
 use crate::journal::Halt;
 use crate::worker::Worker;
 
@@ -31,11 +31,19 @@ impl Worker {
         let own = match run.task.kind {
             BackendKind::ClaudeCode => Some(agents::claude_code::OWN_FILES),
             BackendKind::Codex => Some(agents::codex::OWN_FILES),
+            BackendKind::Acp => agents::acp::own_files(command),
             _ => None,
         };
-        let (Some(sandbox), Some(own)) = (self.core.sandbox().await, own) else {
-            self.tell_confinement(Confined::No).await?;
-            return Ok(Vec::new());
+        let (sandbox, own) = match (self.core.sandbox().await, own) {
+            (Some(sandbox), Some(own)) => (sandbox, own),
+            (Some(_), None) => {
+                self.tell_unconfined(UNKNOWN_AGENT).await?;
+                return Ok(Vec::new());
+            }
+            (None, _) => {
+                self.tell_confinement(Confined::No).await?;
+                return Ok(Vec::new());
+            }
         };
         let vars: BTreeMap<String, String> = env.iter().cloned().collect();
         let around = Surroundings {
@@ -43,7 +51,7 @@ impl Worker {
             network: Network::On,
             ..self.core.surroundings(vars)
         };
-        let command = command.first().cloned().unwrap_or_default();
+        let command = agents::acp::program(command).unwrap_or_default().to_owned();
         let drawn = tokio::task::spawn_blocking(move || {
             wrapper(&sandbox, &workspace, &around, Path::new(&command), &own)
         });
@@ -65,8 +73,10 @@ fn wrapper(
     }
     if let Some(home) = around.env.get("HOME").map(Path::new) {
         // Absent, its sessions would be gone with the process, and could not be gone on with.
-        std::fs::create_dir_all(home.join(own.folder))?;
-        boundary.allow(&home.join(own.folder));
+        for folder in own.folders {
+            std::fs::create_dir_all(home.join(folder))?;
+            boundary.allow(&home.join(folder));
+        }
         for kept in own.left_as_it_is {
             boundary.protect(&home.join(kept));
         }

@@ -4,7 +4,7 @@ use agents::{Delta, Host, HostGone, ObservedCall, Permit, Usage};
 use async_trait::async_trait;
 use domain::{
     Decision, Digest, Event, Op, OpError, OpErrorKind, OpKind, OpMode, OpOutcome, OpState, Phase,
-    ReviewKind, Run, Verdict,
+    PlanItem, ReviewKind, Run, Verdict,
 };
 
 use crate::core::RunDelta;
@@ -69,7 +69,15 @@ impl<'a> RunHost<'a> {
     async fn op_for(&self, call: &ObservedCall, ask: Option<&Ask>) -> Result<Option<Op>, Halt> {
         let _one = self.recording.lock().await;
         let run = self.worker.journal.load().await?;
+        let digest = Digest::of(&call.name, call.input.as_bytes());
+        let mut again = None;
         if let Some(op) = open_call(&run, &call.call_id) {
+            let op = op.clone();
+            // What was decided on is one thing, and this is another: it is decided on anew.
+            let decided = op.review.is_some() || op.state != OpState::Intended;
+            again = (ask.is_some() && decided && op.digest != digest).then(|| op.clone());
+        }
+        if let (Some(op), None) = (open_call(&run, &call.call_id), &again) {
             let op = op.clone();
             if ask.is_some_and(|ask| ask.decision.verdict == Verdict::Review)
                 && op.review.is_none()
@@ -82,10 +90,18 @@ impl<'a> RunHost<'a> {
             }
             return Ok(Some(op));
         }
-        if self.known.contains(&call.call_id) {
+        if again.is_none() && self.known.contains(&call.call_id) {
             return Ok(None); // told before, and over
         }
         let mut batch = Batch::default();
+        if let Some(op) = &again {
+            if let Some(review) = op.review {
+                let why = "the agent asks about the call with other arguments".to_owned();
+                batch.push(Event::ReviewWithdrawn { review, why });
+            }
+            let words = "the agent asked about the call again, with other arguments";
+            batch.push(crate::ops::lost_with_agent(op.id, words, None));
+        }
         let input = self.worker.core.redact(&call.input);
         let op = Op {
             id: run.next_op(),
@@ -100,7 +116,7 @@ impl<'a> RunHost<'a> {
             },
             state: OpState::Intended,
             call_id: Some(call.call_id.clone()),
-            digest: Digest::of(&call.name, call.input.as_bytes()),
+            digest,
             args: batch.blob(input),
             summary: self.worker.core.redact(&call.summary),
             reserve: domain::NanoUsd::ZERO,
@@ -367,6 +383,18 @@ impl Host for RunHost<'_> {
     async fn permit(&self, call: ObservedCall) -> Result<Permit, HostGone> {
         self.mind_budget().await?;
         self.ask(&call).await.map_err(gone)
+    }
+
+    async fn plan(&self, mut items: Vec<PlanItem>) -> Result<(), HostGone> {
+        for item in &mut items {
+            item.text = self.worker.core.redact(&item.text);
+        }
+        self.worker
+            .journal
+            .append(Batch::of(Event::PlanChanged { items }))
+            .await
+            .map(|_| ())
+            .map_err(gone)
     }
 
     async fn note(&self, text: &str) -> Result<(), HostGone> {

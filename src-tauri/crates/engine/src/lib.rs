@@ -8,6 +8,7 @@
 
 mod agent_turn;
 mod always;
+mod anew;
 mod answer;
 mod apply_words;
 mod applying;

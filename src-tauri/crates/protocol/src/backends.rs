@@ -234,6 +234,9 @@ pub struct AgentFound {
     pub path: Option<String>,
     /// What it says its version is.
     pub version: Option<String>,
+    /// The command a backend of it is added with; absent if it is not installed.
+    #[serde(default)]
+    pub command: Option<String>,
     /// The kind of backend it can be; absent if this version cannot supervise it.
     pub kind: Option<BackendKind>,
     /// What it needs before it can be used, in words.

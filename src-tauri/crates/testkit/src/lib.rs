@@ -13,6 +13,7 @@ pub mod model_server;
 pub mod processes;
 pub mod project;
 pub mod rehearsal;
+pub mod rough_agent;
 pub mod scripted_agent;
 pub mod sim_clock;
 pub mod test_daemon;

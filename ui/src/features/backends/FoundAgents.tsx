@@ -62,7 +62,11 @@ function Agent({ agent, onAdded }: { agent: AgentFound; onAdded: (name: string) 
           isDisabled={add.isPending}
           aria-label={`Use ${agent.name}`}
           onPress={() =>
-            add.mutate({ name: freeName(agent.program, taken), kind, command: agent.path })
+            add.mutate({
+              name: freeName(agent.program, taken),
+              kind,
+              command: agent.command ?? agent.path,
+            })
           }
         >
           Use it

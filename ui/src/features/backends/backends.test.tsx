@@ -110,8 +110,18 @@ test("agents on this machine: what each needs, and a button only for those that 
             program: "opencode",
             path: null,
             version: null,
-            kind: null,
+            kind: "acp",
             needs: "",
+            added_as: [],
+          },
+          {
+            name: "Gemini CLI",
+            program: "gemini",
+            path: "/usr/bin/gemini",
+            version: "0.61.0",
+            command: "/usr/bin/gemini --acp",
+            kind: "acp",
+            needs: "A login of its own.",
             added_as: [],
           },
         ],
@@ -124,6 +134,12 @@ test("agents on this machine: what each needs, and a button only for those that 
   expect(daemon.requests("backend_add")[0]).toMatchObject({
     kind: "claude-code",
     command: "/usr/bin/claude",
+  });
+  await user.click(screen.getByRole("button", { name: "Use Gemini CLI" }));
+  await waitFor(() => expect(added).toHaveBeenCalledWith("gemini"));
+  expect(daemon.requests("backend_add")[1]).toMatchObject({
+    kind: "acp",
+    command: "/usr/bin/gemini --acp",
   });
   expect(screen.queryByRole("button", { name: "Use Codex" })).toBeNull();
   expect(screen.getByText("Not on this machine")).toBeVisible();

@@ -320,7 +320,7 @@ impl Mapper {
                 .as_deref()
                 .is_some_and(|id| ending::knows_no(result, id))
         {
-            return Action::UnknownSession;
+            return Action::UnknownSession(String::new());
         }
         Action::Finished(Box::new(ending::of(
             result,

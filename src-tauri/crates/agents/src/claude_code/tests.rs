@@ -49,7 +49,7 @@ impl Replay {
                 if turn.is_ok() { "ok" } else { "error" }
             )),
             Action::GaveUp(error) => Some(format!("gave up {:?}", error.kind)),
-            Action::UnknownSession => Some("unknown session".to_owned()),
+            Action::UnknownSession(_) => Some("unknown session".to_owned()),
             Action::Delta(_) | Action::Note(_) | Action::Used(_) => None,
             other => Some(format!("{other:?}")),
         };

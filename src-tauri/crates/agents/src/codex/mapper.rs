@@ -88,14 +88,17 @@ impl Mapper {
                 },
             ))],
             Line::Response(THREAD, Ok(thread)) => self.begun(&thread),
-            Line::Response(THREAD, Err(why)) if self.task.thread.is_some() && knows_none(&why) => {
-                vec![Action::UnknownSession]
+            Line::Response(THREAD, Err(error))
+                if self.task.thread.is_some() && knows_none(text(&error, "message")) =>
+            {
+                vec![Action::UnknownSession(text(&error, "message").to_owned())]
             }
             Line::Response(TURN, Ok(turn)) => {
                 self.turn = Some(text(&turn["turn"], "id").to_owned());
                 Vec::new()
             }
-            Line::Response(INITIALIZE | THREAD | TURN, Err(why)) => {
+            Line::Response(INITIALIZE | THREAD | TURN, Err(error)) => {
+                let why = text(&error, "message");
                 vec![over(Err(agent_error(format!(
                     "codex did not begin: {why}"
                 ))))]
@@ -249,13 +252,20 @@ impl Mapper {
             return vec![unsupported(method)];
         }
         let id = text(params, "itemId");
-        // Named by its item; a question without one says itself what it is about.
-        let call = self.open.get(id).cloned().or_else(|| {
-            calls::observed(&json!({
-                "type": "commandExecution", "id": id, "command": params["command"], "cwd": params["cwd"],
-            }))
-            .filter(|_| params["command"].is_string())
-        });
+        // Named by its item. A question that says itself what it is about is about that, whatever
+        // the item was: that is what is decided on.
+        let asked = calls::observed(&json!({
+            "type": "commandExecution", "id": id, "command": params["command"], "cwd": params["cwd"],
+        }))
+        .filter(|_| params["command"].is_string());
+        let command = |call: &ObservedCall| {
+            let input: Value = serde_json::from_str(&call.input).unwrap_or_default();
+            input["command"].clone()
+        };
+        let call = match (self.open.get(id).cloned(), asked) {
+            (Some(known), Some(asked)) if command(&known) != command(&asked) => Some(asked),
+            (known, asked) => known.or(asked),
+        };
         let Some(call) = call else {
             return vec![unsupported("a question about nothing")];
         };

@@ -4,7 +4,12 @@
 use serde_json::{Value, json};
 
 use crate::supervised::child::Survey;
+pub(crate) use crate::supervised::rpc::Line;
+use crate::supervised::rpc::Version;
 use crate::supervised::{line, text};
+
+/// What this protocol's messages leave out.
+const RPC: Version = Version::Unsaid;
 
 /// The ids of our requests; one process gets one of each, but for [`STEER`], whose answers
 /// nobody waits for.
@@ -14,45 +19,6 @@ pub(crate) const TURN: u64 = 3;
 pub(crate) const INTERRUPT: u64 = 4;
 pub(crate) const CLEAN: u64 = 5;
 pub(crate) const STEER: u64 = 6;
-
-/// JSON-RPC's word for a method nobody has.
-const METHOD_NOT_FOUND: i64 = -32601;
-
-/// One line from the agent.
-#[derive(Debug)]
-pub(crate) enum Line {
-    /// An answer to a request of ours: its id, and the result or the error's words.
-    Response(u64, Result<Value, String>),
-    /// It asks us something: the id as JSON text, the method, the parameters.
-    Request(String, String, Value),
-    /// It tells of something.
-    Notification(String, Value),
-    /// Not a message.
-    Garbage,
-}
-
-impl Line {
-    pub(crate) fn parse(bytes: &[u8]) -> Self {
-        let Ok(Value::Object(fields)) = serde_json::from_slice(bytes) else {
-            return Self::Garbage;
-        };
-        let mut message = Value::Object(fields);
-        let method = text(&message, "method").to_owned();
-        let id = message.get("id").filter(|id| !id.is_null()).cloned();
-        match (id, method.is_empty()) {
-            (Some(id), false) => Self::Request(id.to_string(), method, message["params"].take()),
-            (None, false) => Self::Notification(method, message["params"].take()),
-            (Some(id), true) => match (id.as_u64(), message.get("error")) {
-                (Some(id), Some(error)) => {
-                    Self::Response(id, Err(text(error, "message").to_owned()))
-                }
-                (Some(id), None) => Self::Response(id, Ok(message["result"].take())),
-                (None, _) => Self::Garbage,
-            },
-            (None, true) => Self::Garbage,
-        }
-    }
-}
 
 /// What a process had done, from one of its lines.
 pub(crate) fn survey(seen: &mut Survey, bytes: &[u8]) {
@@ -162,21 +128,14 @@ pub(crate) fn clean(thread: &str) -> Vec<u8> {
 
 /// The answer to a question whether it may.
 pub(crate) fn decision(request_id: &str, decision: &str) -> Vec<u8> {
-    line(&json!({"id": id(request_id), "result": {"decision": decision}}))
+    RPC.result(request_id, json!({"decision": decision}))
 }
 
 /// For requests this driver has nothing to say to.
 pub(crate) fn unsupported(request_id: &str, what: &str) -> Vec<u8> {
-    line(&json!({"id": id(request_id), "error": {
-        "code": METHOD_NOT_FOUND, "message": format!("{what} is not supported here"),
-    }}))
-}
-
-/// The id as it was given: JSON text.
-fn id(request_id: &str) -> Value {
-    serde_json::from_str(request_id).unwrap_or(Value::Null)
+    RPC.unsupported(request_id, what)
 }
 
 fn request(id: u64, method: &str, params: Value) -> Vec<u8> {
-    line(&json!({"id": id, "method": method, "params": params}))
+    RPC.request(id, method, params)
 }

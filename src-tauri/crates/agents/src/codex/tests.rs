@@ -109,7 +109,7 @@ impl Replay {
                 Err(error) => format!("failed {:?}", error.kind),
             }),
             Action::GaveUp(error) => Some(format!("gave up {:?}", error.kind)),
-            Action::UnknownSession => Some("unknown session".to_owned()),
+            Action::UnknownSession(_) => Some("unknown session".to_owned()),
             Action::Delta(_) | Action::Note(_) | Action::Used(_) => None,
             other => Some(format!("{other:?}")),
         };
@@ -226,7 +226,7 @@ fn a_thread_that_is_gone_is_said_to_be() {
     let line = json!({"id": THREAD, "error": {"code": -32600, "message": "no rollout found for thread id 01a1fbd7"}});
     let actions = mapper.line(line.to_string().as_bytes());
     assert!(
-        matches!(actions[..], [Action::UnknownSession]),
+        matches!(actions[..], [Action::UnknownSession(_)]),
         "{actions:?}"
     );
     // Any other refusal is an error, never a new session behind the user's back.
@@ -358,6 +358,12 @@ fn what_is_new_or_nonsense_breaks_nothing() {
     replay.hear(&asks(8));
     replay.hear(&asks(9));
     assert_eq!(replay.mapper.open_calls(), 1);
+    // Asked again with another command, it is about that one.
+    let mut other = asks(10);
+    other["params"]["command"] = json!("/bin/sh -c 'make install'");
+    replay.hear(&other);
+    assert_eq!(replay.story().last().unwrap(), "permit shell make install");
+    replay.mapper.answered("10");
     replay.mapper.answered("8");
     assert_eq!(replay.mapper.phase(), Phase::Busy);
 }

@@ -109,7 +109,7 @@ fn cost(usage: &Value) -> Option<NanoUsd> {
 }
 
 /// Below a million dollars a double holds nano-dollars exactly enough to be rounded.
-fn nano(dollars: &Value) -> Option<NanoUsd> {
+pub(crate) fn nano(dollars: &Value) -> Option<NanoUsd> {
     let dollars = dollars.as_f64()?;
     (0.0..1e6)
         .contains(&dollars)

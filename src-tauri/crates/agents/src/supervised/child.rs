@@ -24,9 +24,6 @@ const ORPHAN_GRACE_MS: u64 = 10 * 60 * 1000;
 /// Bytes of output kept of one turn. Days of talk; more is an agent gone wild.
 const SPOOL_MAX: u64 = 1024 * 1024 * 1024;
 
-/// How long it may take to end by itself: it saves its transcript (about 1 s).
-const EXIT_WITHIN: Duration = Duration::from_secs(10);
-
 /// Between SIGTERM and SIGKILL; Claude Code needs 1.6 s (measured) to end its children.
 const TERM_GRACE: Duration = Duration::from_secs(3);
 
@@ -38,6 +35,8 @@ const STDERR_SHOWN: u64 = 2000;
 pub(crate) struct Survey {
     /// Calls that have a result.
     pub(crate) settled: HashSet<String>,
+    /// Its session is there: what it told before was of an earlier process.
+    pub(crate) opened: bool,
     /// Questions that were taken back.
     pub(crate) withdrawn: HashSet<String>,
     /// Whether it has heard our message.
@@ -216,11 +215,11 @@ impl Child {
     pub(crate) async fn finish(self) {
         let Some(living) = &self.living else { return };
         let _ = living.input.send(Input::End);
-        if tokio::time::timeout(EXIT_WITHIN, living.keeper.wait())
+        if tokio::time::timeout(self.program.exit_within, living.keeper.wait())
             .await
             .is_err()
         {
-            self.kill().await;
+            self.stop().await;
         }
     }
 
@@ -337,7 +336,7 @@ async fn last_words(dir: &Path, exit: &Exit) -> String {
 }
 
 fn not_started(program: Program, error: SpawnError) -> TurnError {
-    let Program { name, install } = program;
+    let Program { name, install, .. } = program;
     let hint = match &error {
         SpawnError::NotStarted(failure) if failure.kind == StartFailureKind::CommandNotFound => {
             format!("; {install}, or name its program with --command")

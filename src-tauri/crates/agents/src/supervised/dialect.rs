@@ -1,8 +1,9 @@
 //! What the supervision of an agent asks of the language the agent speaks.
 
-use domain::OpOutcome;
+use domain::{OpOutcome, PlanItem};
 use serde_json::Value;
 
+use super::agent_error;
 use crate::driver::{Delta, ObservedCall, Turn, TurnError, Usage};
 
 /// One agent's language: what its lines mean, and the lines that answer it. Pure, so that
@@ -29,9 +30,11 @@ pub(crate) trait Dialect: Send {
 
     /// Whether the question about a call is due: calls are told of when it asks, so that
     /// the record says that they were decided on, or when it turns out that it does not.
+    /// True also while anything else is waited for that may not come.
     fn is_about_to_ask(&self) -> bool;
 
-    /// Tells of the calls it did not ask about in time: they may be running.
+    /// Goes on without what did not come in time: tells of the calls it did not ask about,
+    /// which may be running.
     fn release_calls(&mut self) -> Vec<Action>;
 
     /// A permission was decided.
@@ -90,14 +93,16 @@ pub(crate) enum Action {
     Unsupported { request_id: String, what: String },
     /// Worth keeping.
     Note(String),
+    /// The agent's plan, as it is now.
+    Plan(Vec<PlanItem>),
     /// To be said next.
     Send(Vec<u8>),
     /// More was consumed: what it is so far.
     Used(Usage),
     /// Waiting for it is pointless; it is to be stopped.
     GaveUp(Box<TurnError>),
-    /// The session to be resumed does not exist.
-    UnknownSession,
+    /// The session to be gone on with cannot be: why, in the agent's words, if it gave any.
+    UnknownSession(String),
     /// The turn is over.
     Finished(Box<Result<Turn, TurnError>>),
 }
@@ -112,6 +117,9 @@ pub(crate) enum Phase {
     /// Tools run, or a person is asked: silence is fine.
     Busy,
 }
+
+/// So many lines of one turn that are no messages, and it is another program.
+const UNREADABLE_MAX: u64 = 10_000;
 
 /// Lines that are no messages. Only the first is told: an agent that writes its log to the
 /// wrong stream would fill the timeline.
@@ -128,6 +136,9 @@ impl Unreadable {
             1 => vec![Action::Note(format!(
                 "{agent} wrote a line that is no message (kept in its spool): {what}"
             ))],
+            UNREADABLE_MAX => vec![Action::GaveUp(Box::new(agent_error(format!(
+                "{agent} wrote {UNREADABLE_MAX} lines that are no messages: its command starts something else, or it is broken"
+            ))))],
             _ => Vec::new(),
         }
     }

@@ -1,6 +1,7 @@
 //! One turn of one process: its lines in, our answers out, nothing waiting for
 //! anything it does not need.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use domain::OpErrorKind;
@@ -28,8 +29,8 @@ const ASKED_WITHIN: Duration = Duration::from_secs(2);
 pub(crate) enum End {
     /// Its turn is over.
     Turn(Box<Result<Turn, TurnError>>),
-    /// It was to resume a session that does not exist, and did nothing.
-    UnknownSession,
+    /// It was to go on with a session and cannot, for this reason; it did nothing.
+    UnknownSession(String),
 }
 
 /// Why following stopped.
@@ -37,7 +38,7 @@ enum Halt {
     /// A result, and the process may go.
     Over(Box<Result<Turn, TurnError>>),
     /// As [`End::UnknownSession`].
-    Unknown,
+    Unknown(String),
     /// It must be made to stop, for this reason.
     Stop(Box<TurnError>),
     /// It ended by itself.
@@ -66,6 +67,8 @@ pub(crate) struct Supervision<'a, D> {
     child: Child,
     dialect: D,
     questions: FuturesUnordered<BoxFuture<'a, Decided>>,
+    /// What they ask about: the call and its arguments, by the question's number.
+    pending: HashMap<String, (String, String)>,
     /// When it last gave a sign of life.
     heard: Instant,
     /// Since when it could have asked about a call and has not.
@@ -88,6 +91,7 @@ impl<'a, D: Dialect> Supervision<'a, D> {
             child,
             dialect,
             questions,
+            pending: HashMap::new(),
             heard: Instant::now(),
             held: None,
         }
@@ -104,12 +108,17 @@ impl<'a, D: Dialect> Supervision<'a, D> {
                 self.child.finish().await;
                 *turn
             }
-            Halt::Unknown => {
+            Halt::Unknown(why) => {
                 self.child.finish().await;
-                return End::UnknownSession;
+                return End::UnknownSession(why);
             }
             Halt::Stop(error) => self.break_off(*error).await,
             Halt::Ended => {
+                // Unasked so far, they may have been running: what is not told is in nobody's doubt.
+                for action in self.dialect.release_calls() {
+                    // Should the host be gone too, there is nobody to tell.
+                    let _ = self.tell(action).await;
+                }
                 let open = match self.dialect.open_calls() {
                     0 => String::new(),
                     n => format!(" ({n} of its calls had no result yet)"),
@@ -233,14 +242,16 @@ impl<'a, D: Dialect> Supervision<'a, D> {
                 self.tell(action).await?
             }
             Action::Note(note) => self.host.note(&note).await?,
+            Action::Plan(items) => self.host.plan(items).await?,
             Action::Used(usage) => self.host.used(&usage).await?,
             Action::Permit {
                 request_id,
                 call,
                 input,
-            } => self.ask(request_id, call, input),
+            } => self.ask(request_id, call, input)?,
             Action::Deny { request_id, why } => {
                 self.child.send(self.dialect.deny(&request_id, why));
+                self.dialect.answered(&request_id);
             }
             Action::Unsupported { request_id, what } => {
                 self.child
@@ -248,7 +259,7 @@ impl<'a, D: Dialect> Supervision<'a, D> {
             }
             Action::Send(line) => self.send(line),
             Action::GaveUp(error) => return Err(Halt::Stop(error)),
-            Action::UnknownSession => return Err(Halt::Unknown),
+            Action::UnknownSession(why) => return Err(Halt::Unknown(why)),
             Action::Finished(turn) => return Err(Halt::Over(turn)),
         }
         Ok(())
@@ -279,14 +290,27 @@ impl<'a, D: Dialect> Supervision<'a, D> {
         }
     }
 
-    fn ask(&mut self, request_id: String, call: ObservedCall, input: Value) {
+    fn ask(&mut self, request_id: String, call: ObservedCall, input: Value) -> Result<(), Halt> {
         let before = &self.child.before;
         if before.settled.contains(&call.call_id)
             || before.withdrawn.contains(&request_id)
             || !self.child.is_alive()
         {
             self.dialect.answered(&request_id);
-            return;
+            return Ok(());
+        }
+        let asked = (call.call_id.clone(), call.input.clone());
+        match self.pending.get(&request_id) {
+            // Asked twice, answered once.
+            Some(pending) if *pending == asked => return Ok(()),
+            // Nobody could say which of them an answer is to.
+            Some(_) => {
+                let name = self.dialect.name();
+                return Err(Halt::Stop(Box::new(agent_error(format!(
+                    "{name} asked two different questions under the same number"
+                )))));
+            }
+            None => drop(self.pending.insert(request_id.clone(), asked)),
         }
         let host = self.host;
         self.questions.push(Box::pin(async move {
@@ -297,6 +321,7 @@ impl<'a, D: Dialect> Supervision<'a, D> {
                 answer,
             }
         }));
+        Ok(())
     }
 
     fn answer(&mut self, decided: Decided) -> Result<(), HostGone> {
@@ -305,6 +330,7 @@ impl<'a, D: Dialect> Supervision<'a, D> {
             input,
             answer,
         } = decided;
+        self.pending.remove(&request_id);
         let line = match answer? {
             Permit::Allow => self.dialect.allow(&request_id, &input),
             Permit::AllowEdited(edited) => match serde_json::from_str(&edited) {

@@ -9,7 +9,7 @@ use domain::OpErrorKind;
 
 use super::child::{Child, Surveyor};
 use super::supervise::{End, Supervision};
-use super::{Dialect, Program, agent_error, failed};
+use super::{Dialect, Program, agent_error, failed, words};
 use crate::driver::{AgentContext, Host, Turn, TurnError, TurnRequest};
 
 /// How long a keeper may live on after its child's end is on record: an instant,
@@ -24,8 +24,31 @@ const KEEPER_LOOK: Duration = Duration::from_millis(20);
 pub(crate) enum Start {
     /// A session of its own.
     New,
+    /// The same, in the place of one that cannot be gone on with.
+    Anew,
     /// Goes on with this one.
     Resume(String),
+    /// Nothing: it is in its turn already, and was told all by an earlier daemon, which may
+    /// have come to know its session.
+    Adopted(Option<String>),
+}
+
+impl Start {
+    /// The session gone on with.
+    pub(crate) fn session(&self) -> Option<&str> {
+        match self {
+            Self::Resume(session) | Self::Adopted(Some(session)) => Some(session),
+            Self::New | Self::Anew | Self::Adopted(None) => None,
+        }
+    }
+
+    /// What the process is told.
+    pub(crate) fn prompt(&self, request: &TurnRequest, agent: &AgentContext) -> String {
+        words(match self {
+            Self::Anew => &agent.anew,
+            Self::New | Self::Resume(_) | Self::Adopted(_) => &request.conversation,
+        })
+    }
 }
 
 /// A process to be started, and what it is told first.
@@ -72,7 +95,11 @@ pub(crate) async fn turn<A: Agent>(
         Some(dir) => found(program, dir, driver.surveyor()).await?,
         None => None,
     };
-    let mut start = agent.session.clone().map_or(Start::New, Start::Resume);
+    let mut start = match (&adopted, agent.session.clone()) {
+        (Some(_), session) => Start::Adopted(session),
+        (None, Some(session)) => Start::Resume(session),
+        (None, None) => Start::New,
+    };
     let mut child = adopted;
     loop {
         let process = match child.take() {
@@ -92,20 +119,24 @@ pub(crate) async fn turn<A: Agent>(
         let supervision = Supervision::new(&request, agent, host, process, dialect);
         match (Box::pin(supervision.run()).await, &start) {
             (End::Turn(turn), _) => return *turn,
-            (End::UnknownSession, Start::New) => {
+            (End::UnknownSession(_), Start::New | Start::Anew | Start::Adopted(_)) => {
                 return Err(agent_error(format!(
                     "{name} does not know the session it was to begin"
                 )));
             }
-            (End::UnknownSession, Start::Resume(session)) => {
+            (End::UnknownSession(why), Start::Resume(session)) => {
+                let why = match why.as_str() {
+                    "" => String::new(),
+                    why => format!(" ({why})"),
+                };
                 let note = format!(
-                    "{name} no longer has its session {session}: a new one was begun, without what was said there"
+                    "{name} cannot go on with its session {session}{why}: a new one was begun and told what had been done until then"
                 );
                 host.note(&note)
                     .await
                     .map_err(|gone| failed(OpErrorKind::Cancelled, gone.to_string()))?;
                 clear(&agent.keeper_dir).await?;
-                start = Start::New;
+                start = Start::Anew;
             }
         }
     }

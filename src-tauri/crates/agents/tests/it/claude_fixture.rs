@@ -189,6 +189,7 @@ impl Fixture {
                 keeper_dir: self.keeper_dir(keeper),
                 socket: self.root.path().join("s").join(format!("{keeper}.sock")),
                 session: None,
+                anew: Vec::new(),
                 adopt: None,
                 known_calls: Vec::new(),
             }),

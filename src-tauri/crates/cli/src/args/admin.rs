@@ -33,7 +33,7 @@ pub(crate) struct BackendNew {
     /// Its name
     pub(crate) name: String,
     /// anthropic, openai (also Ollama, vLLM, llama.cpp, LM Studio, OpenRouter …), claude-code, codex,
-    /// acp or rehearsal
+    /// acp (any other agent that speaks the Agent Client Protocol) or rehearsal
     #[arg(long, value_parser = parse::word::<BackendKind>)]
     pub(crate) kind: BackendKind,
     /// The API's address, where it is not the vendor's; a server of your own needs no key
@@ -42,7 +42,8 @@ pub(crate) struct BackendNew {
     /// The model to ask for unless a run names one
     #[arg(long, value_name = "ID")]
     pub(crate) model: Option<String>,
-    /// The agent's command, for agents
+    /// The agent's command, for agents: 'gemini --acp'. Not needed where the backend's name says it
+    /// (gemini, opencode, qwen, goose, vibe-acp)
     #[arg(long, value_name = "CMD")]
     pub(crate) command: Option<String>,
     /// Its calls cost nothing (a model on your own machine)

@@ -129,9 +129,19 @@ fn found_table(context: &Context, found: &AgentsFound) -> String {
     if found.servers.is_empty() && found.agents.iter().all(|agent| agent.path.is_none()) {
         return "no agent is on the PATH, and no model server answers on this machine".to_owned();
     }
-    let how =
+    let agents = found.agents.iter().filter_map(|agent| {
+        let addable = agent.path.is_some() && agent.added_as.is_empty();
+        let (name, program, kind) = (&agent.name, &agent.program, agent.kind?);
+        addable.then(|| format!("add {name} with `longhaul backend add {program} --kind {kind}`"))
+    });
+    let server =
         "add a server with `longhaul backend add NAME --kind openai --url URL --model ID --free`";
-    format!("{}\n\n{how}", table.show(&context.print).trim_end())
+    let how: Vec<String> = agents.chain([server.to_owned()]).collect();
+    format!(
+        "{}\n\n{}",
+        table.show(&context.print).trim_end(),
+        how.join("\n")
+    )
 }
 
 /// How the command line calls what is promised.

@@ -12,7 +12,7 @@ use protocol::{
 use secrets::{KeySource, Secret};
 use tokio::process::Command;
 
-use super::backends::{KEY_TTL_S, check_settings};
+use super::backends::{KEY_TTL_S, check_settings, command_for};
 use super::servers;
 use crate::api::{Api, Working};
 use crate::environment;
@@ -27,36 +27,48 @@ const UNNAMED: &str = "new backend";
 struct Known {
     name: &'static str,
     program: &'static str,
-    kind: Option<BackendKind>,
+    /// What is said to it besides, to be supervised.
+    args: &'static [&'static str],
+    kind: BackendKind,
     needs: &'static str,
 }
 
-const KNOWN: &[Known] = &[
+/// Those with a driver of their own.
+const OWN_DRIVERS: [Known; 2] = [
     Known {
         name: "Claude Code",
         program: "claude",
-        kind: Some(BackendKind::ClaudeCode),
+        args: &[],
+        kind: BackendKind::ClaudeCode,
         needs: "A login of its own: run `claude` once in a terminal.",
     },
     Known {
         name: "Codex",
         program: "codex",
-        kind: Some(BackendKind::Codex),
+        args: &[],
+        kind: BackendKind::Codex,
         needs: "A login of its own: run `codex login` once in a terminal.",
     },
-    Known {
-        name: "Gemini CLI",
-        program: "gemini",
-        kind: None,
-        needs: "This version of Longhaul cannot supervise it yet.",
-    },
-    Known {
-        name: "OpenCode",
-        program: "opencode",
-        kind: None,
-        needs: "This version of Longhaul cannot supervise it yet.",
-    },
 ];
+
+impl Known {
+    /// What a backend of it is added with.
+    fn command(&self, path: &Path) -> Option<String> {
+        let words = std::iter::once(path.to_str()?).chain(self.args.iter().copied());
+        shlex::try_join(words).ok()
+    }
+}
+
+fn known() -> impl Iterator<Item = Known> {
+    let acp = agents::acp::KNOWN.iter().map(|known| Known {
+        name: known.name,
+        program: known.program,
+        args: known.args,
+        kind: BackendKind::Acp,
+        needs: known.needs,
+    });
+    OWN_DRIVERS.into_iter().chain(acp)
+}
 
 pub(crate) async fn agents_found(
     api: &Api,
@@ -68,26 +80,28 @@ pub(crate) async fn agents_found(
         .iter()
         .find(|(name, _)| name == "PATH")
         .map_or("", |(_, path)| path.as_str());
-    let looked = KNOWN.iter().map(|known| look(known, path, &environment));
+    let all: Vec<Known> = known().collect();
+    let looked = all.iter().map(|known| look(known, path, &environment));
     let mut agents = Vec::new();
-    for (known, found) in KNOWN.iter().zip(together(looked).await) {
+    for (known, found) in all.iter().zip(together(looked).await) {
         let (path, version) = found;
         let added_as = backends
             .iter()
-            .filter(|backend| Some(backend.kind) == known.kind)
+            .filter(|backend| backend.kind == known.kind)
             .filter(|backend| runs(backend, known.program))
             .map(|backend| backend.name.clone());
         agents.push(AgentFound {
             name: known.name.to_owned(),
             program: known.program.to_owned(),
+            command: path.as_deref().and_then(|path| known.command(path)),
             path: path.map(|path| path.display().to_string()),
             version,
-            kind: known.kind,
+            kind: Some(known.kind),
             needs: known.needs.to_owned(),
             added_as: added_as.collect(),
         });
     }
-    agents.sort_by_key(|agent| (agent.path.is_none(), agent.kind.is_none()));
+    agents.sort_by_key(|agent| agent.path.is_none());
     let servers = servers::look(api.working()?, &backends, &servers::USUAL).await;
     Ok(AgentsFound { agents, servers })
 }
@@ -103,8 +117,8 @@ pub(super) async fn configs(working: &Working) -> Result<Vec<BackendConfig>, Api
 /// Whether the backend's command starts this program.
 fn runs(backend: &BackendConfig, program: &str) -> bool {
     let command = backend.command.as_deref().unwrap_or(program);
-    let first = command.split_whitespace().next().unwrap_or_default();
-    Path::new(first)
+    let words = shlex::split(command).unwrap_or_default();
+    Path::new(agents::acp::program(&words).unwrap_or_default())
         .file_name()
         .is_some_and(|name| name == program)
 }
@@ -184,12 +198,13 @@ pub(crate) async fn probe(api: &Api, request: ProbeRequest) -> Result<BackendTes
             (KeySource::None, Some(secret))
         }
     };
+    let command = command_for(UNNAMED, request.kind, request.command)?;
     let config = BackendConfig {
         name: UNNAMED.to_owned(),
         kind: request.kind,
         base_url: request.base_url,
         model: request.model,
-        command: request.command,
+        command,
         free: false,
         key: source,
     };

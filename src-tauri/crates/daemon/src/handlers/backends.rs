@@ -48,12 +48,13 @@ pub(crate) async fn backend_add(api: &Api, request: BackendAdd) -> Result<Backen
             "give --model ID; `longhaul backend found` lists what the servers on this machine offer",
         ));
     }
+    let command = command_for(&request.name, request.kind, request.command)?;
     let config = BackendConfig {
         name: request.name.clone(),
         kind: request.kind,
         base_url: request.base_url,
         model: request.model,
-        command: request.command,
+        command,
         free: request.free,
         key,
     };
@@ -66,6 +67,29 @@ pub(crate) async fn backend_add(api: &Api, request: BackendAdd) -> Result<Backen
         .map_err(ApiError::internal)?;
     working.engine.backend_changed(&config.name);
     Ok(view(working, &config))
+}
+
+/// What starts it. Only of agents that are known there is a usual command.
+pub(super) fn command_for(
+    name: &str,
+    kind: BackendKind,
+    given: Option<String>,
+) -> Result<Option<String>, ApiError> {
+    let given = given.filter(|command| !command.trim().is_empty());
+    if kind != BackendKind::Acp || given.is_some() {
+        return Ok(given);
+    }
+    let usual = agents::acp::usual_command(name).ok_or_else(|| {
+        let programs: Vec<&str> = agents::acp::KNOWN.iter().map(|k| k.program).collect();
+        ApiError::usage(
+            "an agent of kind acp needs the command that starts it",
+            format!(
+                "give --command 'PROGRAM ARGS', say --command 'gemini --acp'; a backend that is named {} needs none",
+                programs.join(", ")
+            ),
+        )
+    })?;
+    Ok(Some(usual))
 }
 
 fn check_name(name: &str) -> Result<(), ApiError> {
@@ -93,20 +117,6 @@ fn wants_key(kind: BackendKind, base_url: Option<&str>) -> Option<String> {
 
 /// Whether such a backend could be used at all.
 pub(super) fn check_settings(kind: BackendKind, base_url: Option<&str>) -> Result<(), ApiError> {
-    let supported = [
-        BackendKind::Anthropic,
-        BackendKind::OpenAi,
-        BackendKind::ClaudeCode,
-        BackendKind::Codex,
-        BackendKind::Rehearsal,
-    ];
-    if !supported.contains(&kind) {
-        let words: Vec<&str> = supported.iter().map(|kind| kind.word()).collect();
-        return Err(ApiError::usage(
-            format!("backends of kind {kind} are not supported yet"),
-            format!("use one of: {}", words.join(", ")),
-        ));
-    }
     if kind == BackendKind::Rehearsal && base_url.is_none() {
         return Err(ApiError::usage(
             "a rehearsal backend needs --base-url",
@@ -114,7 +124,7 @@ pub(super) fn check_settings(kind: BackendKind, base_url: Option<&str>) -> Resul
         ));
     }
     if let Some(url) = base_url
-        && !matches!(kind, BackendKind::ClaudeCode | BackendKind::Codex)
+        && kind.is_native()
     {
         let http = agents::Http::new().map_err(ApiError::internal)?;
         let looked_at = match kind {

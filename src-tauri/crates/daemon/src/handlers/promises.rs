@@ -13,8 +13,7 @@ pub(super) fn of(config: &BackendConfig, prices: &PriceBook) -> Vec<Promised> {
         BackendKind::OpenAi => native(SERVER_TOOLS),
         BackendKind::ClaudeCode => CLAUDE_CODE,
         BackendKind::Codex => CODEX,
-        // Cannot be added in this version.
-        BackendKind::Acp => return Vec::new(),
+        BackendKind::Acp => ACP,
     };
     let promise = |of, (kept, words): Words| Promised {
         of,
@@ -88,6 +87,27 @@ const CODEX: (Words, Words, Words, Words) = (
     ),
 );
 
+const ACP: (Words, Words, Words, Words) = (
+    (
+        Kept::Partly,
+        "Its own. Longhaul sees the calls it tells of; not every agent tells all arguments.",
+    ),
+    (
+        Kept::Partly,
+        "It asks before what its own settings do not allow; Longhaul answers by your policy, and asks you about \
+         commands whose words it was not told. Why something is refused cannot be told to it.",
+    ),
+    (
+        Kept::Yes,
+        "At any moment; the whole process tree ends. A pause waits for the end of what is under way.",
+    ),
+    (
+        Kept::Partly,
+        "In the same session if it can take one up again, else in a new one that is told what was done. What it was in \
+         the middle of is asked about.",
+    ),
+);
+
 fn cost(config: &BackendConfig, prices: &PriceBook) -> Promised {
     let model = config.model_for(None).unwrap_or_default();
     let own = config.base_url.is_none();
@@ -102,6 +122,12 @@ fn cost(config: &BackendConfig, prices: &PriceBook) -> Promised {
             Kept::Partly,
             "Codex's count of every answer at the price book's rates; with a subscription you pay something else. \
              Estimated where a turn was cut off in an answer."
+                .to_owned(),
+        ),
+        BackendKind::Acp => (
+            Kept::Partly,
+            "As the agent reports it, where it does; else estimated from the tokens it tells of, or unknown. Calls it \
+             makes by the way (for titles, say) may be missing."
                 .to_owned(),
         ),
         BackendKind::OpenAi if !own && prices.known(&model) => (
@@ -195,6 +221,7 @@ mod tests {
             BackendKind::OpenAi,
             BackendKind::ClaudeCode,
             BackendKind::Codex,
+            BackendKind::Acp,
             BackendKind::Rehearsal,
         ] {
             let promises = of(&backend(kind, None, "m"), &PriceBook::bundled());

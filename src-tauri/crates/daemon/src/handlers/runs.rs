@@ -120,7 +120,7 @@ pub(crate) async fn show(api: &Api, request: ShowRequest) -> Result<RunView, Api
     let working = api.working()?;
     let mut view = views::run_view(store, &run, request.ops).await?;
     view.reviews = super::reviews::of_run(working, &run).await?;
-    let sandbox = working.engine.sandbox_of(run.task.kind).await;
+    let sandbox = working.engine.sandbox_of(&run).await;
     view.workspace.sandbox = Some(SandboxView {
         used: sandbox.used,
         why: (!sandbox.used).then_some(sandbox.detail),
