@@ -47,16 +47,33 @@ if (folder) await mkdir(folder, { recursive: true });
 
 const problems = [];
 
+/** Nothing is still being read; what is drawn faint because it is not armed yet, is armed. */
+function isSettled() {
+  const said = [...document.querySelectorAll("main [role=status]")].map((one) => one.textContent);
+  const reading = said.some((words) => /^(Loading|Reading)/.test(words ?? ""));
+  return !reading && !document.querySelector("[data-armed=false]");
+}
+
+/** What one came for has room, however large the text is around it. */
+function isCrowded() {
+  const why = document.querySelector('[aria-label="Why it was flagged"]');
+  const choices = document.querySelector("[data-armed]")?.firstElementChild;
+  if (why && choices) {
+    const hidden = why.getBoundingClientRect().bottom > choices.getBoundingClientRect().top;
+    return hidden && "the choices cover why it is asked";
+  }
+  const timeline = document.querySelector('section[aria-label="Timeline"]');
+  return timeline && timeline.clientHeight < 0.35 * innerHeight && "the timeline has no room";
+}
+
 async function look(page, room, path, name) {
   const where = `${room} (${name})`;
   await page.goto(`${site.address}/?fake#${path}`);
   await page.reload();
   await page.waitForSelector("h1");
-  await page
-    .waitForFunction(() => !document.querySelector("main [role=status]"), null, { timeout: 15_000 })
-    .catch(() => {
-      problems.push(`${where}: still loading after 15 s`);
-    });
+  await page.waitForFunction(isSettled, null, { timeout: 15_000 }).catch(() => {
+    problems.push(`${where}: still loading after 15 s`);
+  });
   await page.waitForTimeout(300);
   if (folder) await page.screenshot({ path: join(folder, `${room}-${name}.png`) });
   // By evaluation, which the CSP does not forbid to a test.
@@ -72,6 +89,8 @@ async function look(page, room, path, name) {
     () => document.documentElement.scrollWidth > document.documentElement.clientWidth + 1,
   );
   if (sideways) problems.push(`${where}: the page is wider than the window`);
+  const crowded = await page.evaluate(isCrowded);
+  if (crowded) problems.push(`${where}: ${crowded}`);
 }
 
 for (const view of LOOKS) {
