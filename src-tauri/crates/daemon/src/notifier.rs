@@ -11,7 +11,7 @@ use std::time::Duration;
 use domain::{BackendKind, Event};
 use notices::{Board, Click, Desk, Happened, Memory, Screen, Subject, Wishes};
 use protocol::{Notice, NoticeKind};
-use store::Stored;
+use store::{ReviewStatus, Stored};
 use tokio::sync::{Notify, mpsc};
 
 pub(crate) use self::act::act;
@@ -331,12 +331,13 @@ async fn low_risk(working: &Working, stored: &Stored) -> Result<bool, store::Rea
     let Event::ReviewRequested { review } = &stored.entry.event else {
         return Ok(false);
     };
-    let run = working.store.load(stored.run).await?;
-    let Some(run) = run.filter(|run| run.reviews.contains_key(&review.id)) else {
+    // As it is by now: the event tells how it was.
+    let row = working.store.review(review.id).await?;
+    let Some(row) = row.filter(|row| row.status == ReviewStatus::Open) else {
         return Ok(false);
     };
-    let facts = working.engine.call_facts(&run, review).await;
-    Ok(facts.is_ok_and(|facts| facts.low_risk))
+    let facts = working.engine.call_facts(&[&row.review]).await;
+    Ok(facts.is_ok_and(|facts| facts.iter().any(|facts| facts.low_risk)))
 }
 
 /// The journal holds no known secret; one that became known since may stand there.

@@ -1,6 +1,8 @@
 //! A person changes a call's arguments before approving it: what may be changed, and what
 //! is recorded of the change. Both versions are kept, and the policy looks again.
 
+use std::collections::HashMap;
+
 use agents::tools::{Tool, read_only_command};
 use bytes::Bytes;
 use domain::{
@@ -8,6 +10,7 @@ use domain::{
     Run, Verdict,
 };
 use serde_json::{Map, Value};
+use store::HeldCall;
 
 use crate::core::{Core, Engine};
 
@@ -43,26 +46,74 @@ pub struct CallFacts {
 }
 
 impl Engine {
-    /// What can be said of the call that `review` of `run` waits for.
+    /// What can be said of the calls that these reviews wait for, in their order. The store
+    /// is asked as often for a thousand of them as for one.
     ///
     /// # Errors
-    /// If its arguments cannot be read from the store.
+    /// If a call or its arguments cannot be read from the store.
     pub async fn call_facts(
         &self,
-        run: &Run,
-        review: &Review,
-    ) -> Result<CallFacts, store::ReadError> {
-        let Some(op) = waiting_call(run, review) else {
-            return Ok(CallFacts::default());
-        };
-        let bytes = self.core.store().blob(&op.args).await?;
-        let input = String::from_utf8_lossy(&bytes);
-        let editable = why_not(run, review, op).is_none();
-        Ok(CallFacts {
-            arguments: editable.then(|| crate::host::pretty(&input)),
-            editable,
-            low_risk: review.kind == ReviewKind::ToolCall && only_reads(run, op, &input),
-        })
+        reviews: &[&Review],
+    ) -> Result<Vec<CallFacts>, store::ReadError> {
+        let store = self.core.store();
+        let open = reviews.iter().filter(|review| review.is_open());
+        let asked: Vec<_> = open.filter_map(|r| Some((r.run, r.op?))).collect();
+        let held = store.held_calls(&asked).await?;
+        let names: Vec<BlobRef> = held.values().map(|call| call.args.clone()).collect();
+        let inputs = store.blobs(&names).await?;
+        let held = held.into_iter().zip(inputs);
+        let held: HashMap<_, _> = held
+            .map(|((at, call), input)| (at, (call, input)))
+            .collect();
+        let facts = reviews.iter().map(|review| {
+            let call = review.op.and_then(|op| held.get(&(review.run, op)));
+            match call.filter(|_| review.is_open()) {
+                Some((call, input)) => facts_of(review, &call.into(), input),
+                None => CallFacts::default(),
+            }
+        });
+        Ok(facts.collect())
+    }
+}
+
+fn facts_of(review: &Review, call: &Waiting<'_>, input: &[u8]) -> CallFacts {
+    let input = String::from_utf8_lossy(input);
+    let editable = why_not(review, call).is_none();
+    CallFacts {
+        arguments: editable.then(|| crate::host::pretty(&input)),
+        editable,
+        low_risk: review.kind == ReviewKind::ToolCall && only_reads(call, &input),
+    }
+}
+
+/// What matters of a call that waits: the same whether it comes from a run's fold or from a
+/// list of the store's.
+struct Waiting<'a> {
+    backend: BackendKind,
+    name: &'a str,
+    class: OpClass,
+    mode: OpMode,
+}
+
+impl<'a> Waiting<'a> {
+    fn of(run: &Run, op: &'a Op) -> Self {
+        Self {
+            backend: run.task.kind,
+            name: &op.name,
+            class: op.class,
+            mode: op.mode,
+        }
+    }
+}
+
+impl<'a> From<&'a HeldCall> for Waiting<'a> {
+    fn from(call: &'a HeldCall) -> Self {
+        Self {
+            backend: call.backend,
+            name: &call.name,
+            class: call.class,
+            mode: call.mode,
+        }
     }
 }
 
@@ -73,34 +124,34 @@ pub(crate) fn waiting_call<'r>(run: &'r Run, review: &Review) -> Option<&'r Op> 
 }
 
 /// Why a call's arguments cannot be changed, if they cannot.
-fn why_not(run: &Run, review: &Review, op: &Op) -> Option<String> {
+fn why_not(review: &Review, call: &Waiting<'_>) -> Option<String> {
     let kinds = [
         ReviewKind::ToolCall,
         ReviewKind::SensitiveChange,
         ReviewKind::Loop,
     ];
-    if !kinds.contains(&review.kind) || op.mode != OpMode::Gated {
+    if !kinds.contains(&review.kind) || call.mode != OpMode::Gated {
         return Some(format!("this asks something else ({})", review.kind));
     }
-    match run.task.kind {
+    match call.backend {
         BackendKind::ClaudeCode => None,
         kind if kind.is_native() => {
             // One that could not be read is of no class, and cannot be made into one that is.
-            let fits = EDITABLE.contains(&op.name.as_str()) && op.class != OpClass::Pure;
-            (!fits).then(|| format!("this call of {} takes no changes", op.name))
+            let fits = EDITABLE.contains(&call.name) && call.class != OpClass::Pure;
+            (!fits).then(|| format!("this call of {} takes no changes", call.name))
         }
         kind => Some(format!("{kind} takes no changed arguments")),
     }
 }
 
 /// Whether the call is a command that only reads, as far as its words tell.
-fn only_reads(run: &Run, op: &Op, input: &str) -> bool {
-    if run.task.kind.is_native() {
-        return matches!(Tool::parse(&op.name, input), Ok(Tool::Shell { command, .. })
+fn only_reads(call: &Waiting<'_>, input: &str) -> bool {
+    if call.backend.is_native() {
+        return matches!(Tool::parse(call.name, input), Ok(Tool::Shell { command, .. })
             if read_only_command(&command).is_some());
     }
     let input: Value = serde_json::from_str(input).unwrap_or_default();
-    op.name == "Bash"
+    call.name == "Bash"
         && input["command"]
             .as_str()
             .is_some_and(|command| read_only_command(command).is_some())
@@ -117,7 +168,7 @@ impl Core {
     ) -> Result<Option<(Edit, Bytes)>, EditError> {
         let op = waiting_call(run, review)
             .ok_or_else(|| EditError::NotEditable("this one does not wait".to_owned()))?;
-        if let Some(why) = why_not(run, review, op) {
+        if let Some(why) = why_not(review, &Waiting::of(run, op)) {
             return Err(EditError::NotEditable(why));
         }
         let asked = self

@@ -18,6 +18,9 @@ pub(crate) async fn read(
     home: &Path,
     names: &[BlobRef],
 ) -> Result<Vec<Bytes>, ReadError> {
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
     let stored = stored(conn, names).await?;
     let bases = bases(conn, home, stored.values()).await?;
     let mut read: HashMap<Hash, Bytes> = HashMap::with_capacity(stored.len());

@@ -227,6 +227,21 @@ pub(crate) async fn get(
     row.as_ref().map(parse).transpose()
 }
 
+/// The rows of these runs, in no order.
+pub(crate) async fn of_ids(
+    conn: &mut SqliteConnection,
+    runs: &[RunId],
+) -> Result<Vec<RunRow>, ReadError> {
+    let names: Vec<String> = runs.iter().map(|run| run.0.simple().to_string()).collect();
+    let rows = sqlx::query(
+        "SELECT run.* FROM json_each(?) name CROSS JOIN run ON run.id = unhex(name.value)",
+    )
+    .bind(serde_json::to_string(&names)?)
+    .fetch_all(conn)
+    .await?;
+    rows.iter().map(parse).collect()
+}
+
 /// Ids that begin so, at most `limit`.
 pub(crate) async fn find(
     conn: &mut SqliteConnection,

@@ -1,15 +1,15 @@
 //! The review queue, its history, and the decisions.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
-use domain::{Answer, Event, Review, ReviewId, Run, RunId, Timestamp};
+use domain::{Answer, BlobRef, Event, Review, ReviewId, Run, RunId, Timestamp};
 use engine::{DecideError, EditError};
 use protocol::{
     ApiError, DecideRequest, Decided, ErrorCode, LogEntry, ReviewCall, ReviewDetail, ReviewList,
     ReviewRequest, ReviewRun, ReviewView, ReviewsRequest, ReviewsStatus, SnoozeRequest,
     UndoRequest, Undone,
 };
-use store::{ReviewFilter, ReviewOrder, ReviewRow, ReviewStatus, Snoozed, Stored};
+use store::{ReviewFilter, ReviewOrder, ReviewRow, ReviewStatus, RunRow, Snoozed, Stored};
 
 use crate::api::{Api, Working};
 use crate::stream::entry_of;
@@ -40,11 +40,7 @@ pub(crate) async fn reviews(api: &Api, request: ReviewsRequest) -> Result<Review
         rows.extend(undoable(working, &filter, now).await?);
         rows.sort_by_key(|row| (row.review.requested_at, row.review.id));
     }
-    let mut views = Views::new(working);
-    let mut shown = Vec::with_capacity(rows.len());
-    for row in &rows {
-        shown.push(views.of_row(row).await?);
-    }
+    let shown = of_rows(working, &rows).await?;
     let off = store
         .reviews_put_off(run, now)
         .await
@@ -99,39 +95,17 @@ async fn undoable(
     Ok(rows)
 }
 
-/// Makes views of reviews; each run is looked at once.
-struct Views<'a> {
-    working: &'a Working,
-    runs: HashMap<RunId, (ReviewRun, Option<Run>)>,
-}
-
-impl<'a> Views<'a> {
-    fn new(working: &'a Working) -> Self {
-        Self {
-            working,
-            runs: HashMap::new(),
-        }
-    }
-
-    async fn of_row(&mut self, row: &ReviewRow) -> Result<ReviewView, ApiError> {
-        let (working, id) = (self.working, row.review.run);
-        if let std::collections::hash_map::Entry::Vacant(entry) = self.runs.entry(id) {
-            let known = working.store.run_row(id).await;
-            let known = known.map_err(ApiError::internal)?.ok_or_else(no_review)?;
-            let facts = ReviewRun {
-                title: known.title,
-                project: known.project,
-                state: known.state,
-                cost: known.spent.settled,
-            };
-            entry.insert((facts, None));
-        }
-        let (facts, run) = self.runs.get_mut(&id).expect("it was put there just now");
-        // Only what waits is held up by a call that somebody may look at and change.
-        if row.status == ReviewStatus::Open && row.review.op.is_some() && run.is_none() {
-            *run = working.store.load(id).await.map_err(ApiError::internal)?;
-        }
-        let mut view = view(working, &row.review, facts, run.as_ref()).await?;
+/// Reviews as they are shown. What they need is read for all of them at once: the store is
+/// asked as often for a thousand reviews as for one.
+async fn of_rows(working: &Working, rows: &[ReviewRow]) -> Result<Vec<ReviewView>, ApiError> {
+    let ids: BTreeSet<RunId> = rows.iter().map(|row| row.review.run).collect();
+    let ids: Vec<RunId> = ids.into_iter().collect();
+    let known = working.store.run_rows(&ids).await;
+    let known = known.map_err(ApiError::internal)?.into_iter();
+    let runs: HashMap<RunId, ReviewRun> = known.map(|row| (row.id, facts_of(row))).collect();
+    let reviews: Vec<&Review> = rows.iter().map(|row| &row.review).collect();
+    let mut views = views(working, &reviews, &runs).await?;
+    for (view, row) in views.iter_mut().zip(rows) {
         view.state = match row.status {
             ReviewStatus::Open => protocol::ReviewStatus::Open,
             ReviewStatus::Decided => protocol::ReviewStatus::Decided,
@@ -140,7 +114,21 @@ impl<'a> Views<'a> {
         };
         view.ended_at = row.ended_at.map(Into::into);
         view.withdrawn.clone_from(&row.withdrawn);
-        Ok(view)
+    }
+    Ok(views)
+}
+
+async fn of_row(working: &Working, row: ReviewRow) -> Result<ReviewView, ApiError> {
+    let view = of_rows(working, &[row]).await?.pop();
+    view.ok_or_else(no_review)
+}
+
+fn facts_of(row: RunRow) -> ReviewRun {
+    ReviewRun {
+        title: row.title,
+        project: row.project,
+        state: row.state,
+        cost: row.spent.settled,
     }
 }
 
@@ -152,40 +140,35 @@ pub(crate) async fn of_run(working: &Working, run: &Run) -> Result<Vec<ReviewVie
         state: run.state(),
         cost: run.spent.settled,
     };
-    let mut views = Vec::with_capacity(run.reviews.len());
-    for review in run.reviews.values() {
-        views.push(view(working, review, &facts, Some(run)).await?);
-    }
-    views.sort_by_key(|view| (view.requested_at, view.id));
-    Ok(views)
+    let mut reviews: Vec<&Review> = run.reviews.values().collect();
+    reviews.sort_by_key(|review| (review.requested_at, review.id));
+    views(working, &reviews, &HashMap::from([(run.id, facts)])).await
 }
 
-async fn view(
+async fn views(
     working: &Working,
-    review: &Review,
-    facts: &ReviewRun,
-    run: Option<&Run>,
-) -> Result<ReviewView, ApiError> {
-    let call = match run {
-        Some(run) => {
-            let facts = working.engine.call_facts(run, review).await;
-            let facts = facts.map_err(ApiError::internal)?;
-            ReviewCall {
-                arguments: facts.arguments,
-                editable: facts.editable,
-                low_risk: facts.low_risk,
-            }
-        }
-        None => ReviewCall::default(),
-    };
-    let whole = match &review.detail_blob {
-        Some(blob) => {
-            let bytes = working.store.blob(blob).await.map_err(ApiError::internal)?;
-            Some(String::from_utf8_lossy(&bytes).into_owned())
-        }
-        None => None,
-    };
-    Ok(ReviewView::new(review, facts, call, whole))
+    reviews: &[&Review],
+    runs: &HashMap<RunId, ReviewRun>,
+) -> Result<Vec<ReviewView>, ApiError> {
+    let calls = working.engine.call_facts(reviews).await;
+    let calls = calls.map_err(ApiError::internal)?;
+    let long = reviews.iter().filter_map(|r| r.detail_blob.clone());
+    let long: Vec<BlobRef> = long.collect();
+    let texts = working.store.blobs(&long).await;
+    let texts = texts.map_err(ApiError::internal)?;
+    let texts: HashMap<&BlobRef, _> = long.iter().zip(texts).collect();
+    let shown = reviews.iter().zip(calls).map(|(review, facts)| {
+        let run = runs.get(&review.run).ok_or_else(no_review)?;
+        let call = ReviewCall {
+            arguments: facts.arguments,
+            editable: facts.editable,
+            low_risk: facts.low_risk,
+        };
+        let whole = review.detail_blob.as_ref().and_then(|blob| texts.get(blob));
+        let whole = whole.map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+        Ok(ReviewView::new(review, run, call, whole))
+    });
+    shown.collect()
 }
 
 pub(crate) async fn review(api: &Api, request: ReviewRequest) -> Result<ReviewDetail, ApiError> {
@@ -200,9 +183,9 @@ pub(crate) async fn review(api: &Api, request: ReviewRequest) -> Result<ReviewDe
         None => None,
     };
     Ok(ReviewDetail {
-        review: Views::new(working).of_row(&row).await?,
-        run: super::listing::summary_of(api, run).await?,
         before: before(working, &row.review).await?,
+        review: of_row(working, row).await?,
+        run: super::listing::summary_of(api, run).await?,
         op,
     })
 }
@@ -336,7 +319,7 @@ pub(crate) async fn snooze(api: &Api, request: SnoozeRequest) -> Result<ReviewVi
         .map_err(decide_error)?;
     let row = working.store.review(review).await;
     let row = row.map_err(ApiError::internal)?.ok_or_else(no_review)?;
-    Views::new(working).of_row(&row).await
+    of_row(working, row).await
 }
 
 fn no_review() -> ApiError {
