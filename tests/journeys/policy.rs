@@ -296,3 +296,53 @@ async fn what_is_grave_is_never_offered() -> Result<()> {
     ensure!(!world.daemon.home.path().join("policy.toml").exists());
     Ok(())
 }
+
+#[tokio::test]
+async fn a_rule_that_never_decides_is_named() -> Result<()> {
+    let world = World::new().await?;
+    let project = world.project.path().display().to_string();
+    let file = world.daemon.home.path().join("policy.toml");
+    fs::write(
+        &file,
+        "[[rule]]\nname = \"listing\"\noutcome = \"allow\"\ncommands = [\"git ls-remote\"]\n\n\
+         [[rule]]\nname = \"publishing\"\noutcome = \"deny\"\ncommands = [\"npm publish\"]\n\n\
+         [[rule]]\nname = \"elsewhere\"\noutcome = \"deny\"\ncommands = [\"make\"]\nprojects = [\"/elsewhere\"]\n",
+    )?;
+    let calls = async |id: &str| -> Result<Value> {
+        let shown = world
+            .json(&["policy", "show", "--project", &project])
+            .await?;
+        let layers = shown["layers"].as_array().context("layers")?.clone();
+        let rules = layers.iter().filter_map(|layer| layer["rules"].as_array());
+        let rule = rules.flatten().find(|rule| rule["id"] == id).cloned();
+        Ok(rule.context("the rule")?["calls"].clone())
+    };
+    let stats = async || world.json(&["reviews", "--stats"]).await;
+    // Where nothing was decided yet, no rule is blamed for it.
+    assert_eq!(calls("publishing").await?, Value::Null);
+    assert_eq!(stats().await?["idle_rules"], json!([]));
+
+    world.server.script("list", one_command(KNOWN));
+    let run = world.start("list", &[]).await?;
+    world.completed(&run).await?;
+    assert_eq!(calls("listing").await?, json!(1));
+    assert_eq!(calls("publishing").await?, json!(0));
+    let idle = stats().await?;
+    let idle = idle["idle_rules"].as_array().context("idle rules")?;
+    let own: Vec<&Value> = idle
+        .iter()
+        .filter(|rule| rule["file"] == json!(file.display().to_string()))
+        .map(|rule| &rule["rule_id"])
+        .collect();
+    assert_eq!(own, ["user:publishing"], "not those of other projects");
+    ensure!(idle.iter().all(|rule| rule["rule_id"] != "user:listing"));
+    let said = world.cli(&["reviews", "--stats"]).await?.ok()?.stdout;
+    ensure!(
+        said.contains("rules that decided nothing since") && said.contains("user:publishing"),
+        "{said}"
+    );
+    let shown = world.cli(&["policy", "show", "--project", &project]);
+    let shown = shown.await?.ok()?.stdout;
+    ensure!(shown.contains("deny     never  publishing"), "{shown}");
+    Ok(())
+}

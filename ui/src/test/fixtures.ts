@@ -280,6 +280,25 @@ export const someFigures = (): ReviewFigures => ({
   rolled_back: 1,
   reverted_per_mille: 181,
   rules: [{ rule: "network writes are reviewed", verdict: "review", calls: 12 }],
+  idle_rules: [
+    {
+      rule_id: "user:no-npm",
+      name: "nothing is published",
+      outcome: "deny",
+      source: "your rules",
+      project: null,
+      file: "/home/ada/.local/share/longhaul/policy.toml",
+    },
+    {
+      rule_id: "always:ruin",
+      name: "what ruins a machine is refused",
+      outcome: "deny",
+      source: "what no preset allows",
+      project: null,
+      file: null,
+    },
+  ],
+  idle_since: ago(20 * 86_400),
 });
 
 /** What somebody is told who was away for an hour. */

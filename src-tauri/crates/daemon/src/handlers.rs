@@ -5,6 +5,7 @@ mod applying;
 mod backends;
 mod figures;
 mod health;
+mod idle_rules;
 mod keys;
 mod lineage;
 mod listing;

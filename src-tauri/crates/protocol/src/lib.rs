@@ -59,7 +59,7 @@ pub use lineage::{
 };
 pub use looking::{
     CatchUp, CatchUpRequest, CaughtApply, CaughtDecision, CaughtRun, CaughtUp, CaughtUpRequest,
-    KindCount, ReviewFigures, ReviewFiguresRequest, RuleFigure,
+    IdleRule, KindCount, ReviewFigures, ReviewFiguresRequest, RuleFigure,
 };
 pub use moment::Moment;
 pub use notices::{

@@ -1,6 +1,6 @@
 //! What happened since somebody last looked, and figures about decisions.
 
-use domain::{NanoUsd, ReviewId, RunId, RunState};
+use domain::{NanoUsd, ReviewId, RunId, RunState, Verdict};
 use serde::{Deserialize, Serialize};
 
 use crate::moment::Moment;
@@ -133,6 +133,23 @@ pub struct RuleFigure {
     pub calls: u32,
 }
 
+/// A rule that is in force and decided nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, specta::Type)]
+pub struct IdleRule {
+    /// Its whole id, such as `user:no-npm`.
+    pub rule_id: String,
+    /// What a person reads when it decides.
+    pub name: String,
+    /// What it would decide.
+    pub outcome: Verdict,
+    /// Where it comes from, in words.
+    pub source: String,
+    /// The project it is for, where it is for one; an absolute path.
+    pub project: Option<String>,
+    /// The file it is written in; none for one that is built in.
+    pub file: Option<String>,
+}
+
 /// Figures about reviews of some time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, specta::Type)]
 pub struct ReviewFigures {
@@ -161,4 +178,11 @@ pub struct ReviewFigures {
     pub reverted_per_mille: Option<u32>,
     /// Rules that spoke, those that did most often first.
     pub rules: Vec<RuleFigure>,
+    /// Rules in force that decided nothing, the user's own first. Built-in ones of presets
+    /// that nobody works under are left out. Empty while no rule decided anything.
+    #[serde(default)]
+    pub idle_rules: Vec<IdleRule>,
+    /// Since when that is known: decisions are counted from the version on that began to.
+    #[serde(default)]
+    pub idle_since: Option<Moment>,
 }

@@ -69,6 +69,9 @@ pub struct PolicyView {
     pub preset: Preset,
     /// Lowest first.
     pub layers: Vec<PolicyLayer>,
+    /// Since when decisions are counted, where that is less than 30 days ago.
+    #[serde(default)]
+    pub counted_since: Option<Moment>,
 }
 
 /// How far rules of a source count.
@@ -116,6 +119,10 @@ pub struct PolicyRule {
     pub name: String,
     /// What it decides.
     pub outcome: Verdict,
+    /// About how many calls it decided in the last 30 days (for rules of one project: calls
+    /// of that project's runs). Absent while no rule's decisions were counted.
+    #[serde(default)]
+    pub calls: Option<u32>,
 }
 
 /// Lets a project's own rules, as they are now, also allow; or no longer.

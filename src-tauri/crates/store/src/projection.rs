@@ -5,7 +5,7 @@ use domain::{Entry, Event, Message, Run};
 
 use crate::error::ReadError;
 use crate::script::Script;
-use crate::{checkpoints, ledger, messages, ops, reviews};
+use crate::{checkpoints, ledger, messages, ops, reviews, rule_use};
 
 /// One event, with the run before and after it.
 pub(crate) struct Change<'a> {
@@ -21,7 +21,10 @@ pub(crate) struct Change<'a> {
 pub(crate) fn apply(script: &mut Script, change: &Change<'_>) -> Result<(), ReadError> {
     let (key, entry) = (change.key, change.entry);
     match &entry.event {
-        Event::OpIntended { .. } => ops::intend(script, key, entry),
+        Event::OpIntended { .. } => {
+            ops::intend(script, key, entry);
+            rule_use::count(script, entry, &change.after.task.project);
+        }
         Event::OpStarted { .. }
         | Event::OpRetried { .. }
         | Event::OpFinished { .. }

@@ -1,6 +1,7 @@
 //! Everything that can be asked of the store. Reads see what is committed and
 //! never wait for a write.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use bytes::Bytes;
@@ -11,12 +12,14 @@ use serde_json::Value;
 
 use crate::error::ReadError;
 use crate::figures::{self, MadeDecision, RuleUse};
+use crate::held::{self, HeldCall};
 use crate::journal::{self, Stored};
 use crate::leases::{self, Lease};
 use crate::ledger::{self, GroupBy, LedgerFilter, LedgerRow, LedgerTotals};
 use crate::ops::{self, OpRow};
 use crate::outbox::{self, OutboxState, Outgoing};
 use crate::reviews::{self, PutOff, ReviewFilter, ReviewRow};
+use crate::rule_use::{self, RuleCounts};
 use crate::runs::{self, PastRun, RunFilter, RunRow};
 use crate::settings::{self, BackendRow, PauseRow};
 use crate::store::Store;
@@ -101,6 +104,11 @@ impl Store {
         read!(self, async |c| figures::rules(c, since).await)
     }
 
+    /// How often each rule decided about calls since a moment, to the day.
+    pub async fn rule_counts(&self, since: Timestamp) -> Result<RuleCounts, ReadError> {
+        read!(self, async |c| rule_use::since(c, since).await)
+    }
+
     /// What is due to be told to the webhook, oldest first.
     pub async fn outbox_due(&self, now: Timestamp, limit: u32) -> Result<Vec<Outgoing>, ReadError> {
         read!(self, async |c| outbox::due(c, now, limit).await)
@@ -119,6 +127,11 @@ impl Store {
     /// One run's row.
     pub async fn run_row(&self, run: RunId) -> Result<Option<RunRow>, ReadError> {
         read!(self, async |c| runs::get(c, run).await)
+    }
+
+    /// These runs' rows, in no order; those there are none of are left out.
+    pub async fn run_rows(&self, runs: &[RunId]) -> Result<Vec<RunRow>, ReadError> {
+        read!(self, async |c| runs::of_ids(c, runs).await)
     }
 
     /// Runs that something goes on in: queued, running, verifying; oldest first.
@@ -154,6 +167,14 @@ impl Store {
     /// A run's operations from a number on, oldest first.
     pub async fn ops(&self, run: RunId, from: OpId, limit: u32) -> Result<Vec<OpRow>, ReadError> {
         read!(self, async |c| ops::list(c, run, from, limit).await)
+    }
+
+    /// Those of these calls that are intended and have not begun.
+    pub async fn held_calls(
+        &self,
+        calls: &[(RunId, OpId)],
+    ) -> Result<HashMap<(RunId, OpId), HeldCall>, ReadError> {
+        read!(self, async |c| held::list(c, calls).await)
     }
 
     /// The cost of the run's last model call whose cost is known.

@@ -1,11 +1,12 @@
-import { Duration } from "../../components/figures";
+import { Duration, RelativeTime } from "../../components/figures";
 import { Loaded } from "../../components/Loaded";
 import { Facts, Section } from "../../components/Page";
 import { Table } from "../../components/Table";
-import type { ReviewFigures, RuleFigure } from "../../ipc/bindings";
+import type { IdleRule, ReviewFigures, RuleFigure } from "../../ipc/bindings";
 import { count, plural } from "../../lib/numbers";
 import { plain } from "../../lib/plain";
 import { useCall } from "../../queries/call";
+import styles from "./HealthRoom.module.css";
 
 const share = (perMille: number | null): string =>
   perMille === null ? "nothing to say yet" : `${(perMille / 10).toFixed(1)} %`;
@@ -58,6 +59,37 @@ function Shown({ figures }: { figures: ReviewFigures }) {
           ]}
         />
       )}
+      <Idle figures={figures} />
+    </>
+  );
+}
+
+/** Rules that decided nothing: those somebody wrote by name, built-in ones by number. */
+function Idle({ figures }: { figures: ReviewFigures }) {
+  const idle = figures.idle_rules ?? [];
+  const own = idle.filter((rule) => rule.file !== null);
+  const builtIn = idle.length - own.length;
+  if (!figures.idle_since) return null;
+  return (
+    <>
+      {own.length > 0 && (
+        <Table<IdleRule>
+          label="Rules that decided nothing"
+          rows={own}
+          keyOf={(rule) => `${rule.rule_id} ${rule.project}`}
+          columns={[
+            { id: "rule", title: "Rule that decided nothing", cell: (rule) => plain(rule.name) },
+            { id: "verdict", title: "Would say", cell: (rule) => rule.outcome },
+            { id: "where", title: "Written in", cell: (rule) => plain(rule.file ?? "") },
+            { id: "project", title: "For", cell: (rule) => plain(rule.project ?? "all projects") },
+          ]}
+        />
+      )}
+      <p className={styles.note}>
+        {plural(idle.length, "rule")} in force
+        {builtIn > 0 && ` (${count(builtIn)} of them built in)`} decided nothing; counted from{" "}
+        <RelativeTime at={figures.idle_since} />.
+      </p>
     </>
   );
 }

@@ -175,5 +175,9 @@ test("a webhook that is down, and how people decide", async () => {
   expect(await within(figures).findByText("15.0 % (12 of 80)")).toBeVisible();
   expect(within(figures).getByText("18.1 % (1 undone, 1 rolled back)")).toBeVisible();
   expect(within(figures).getByRole("row", { name: /network writes.*12/ })).toBeVisible();
+  const idle = within(figures).getByRole("table", { name: "Rules that decided nothing" });
+  expect(within(idle).getByRole("row", { name: /nothing is published.*deny/ })).toBeVisible();
+  expect(within(idle).queryByText(/ruins a machine/)).toBeNull();
+  expect(within(figures).getByText(/2 rules in force \(1 of them built in\)/)).toBeVisible();
   await expectAccessible(container);
 });

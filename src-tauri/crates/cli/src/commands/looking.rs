@@ -2,7 +2,7 @@
 
 use domain::RunState;
 use protocol::{
-    CatchUp, CatchUpRequest, CaughtUpRequest, Moment, ReviewFigures, ReviewFiguresRequest,
+    CatchUp, CatchUpRequest, CaughtUpRequest, IdleRule, Moment, ReviewFigures, ReviewFiguresRequest,
 };
 
 use crate::args::CatchUpArgs;
@@ -154,5 +154,38 @@ fn figure_words(context: &Context, figures: &ReviewFigures) -> String {
             safe(&rule.rule)
         ));
     }
+    lines.extend(idle_words(context, figures));
     lines.join("\n")
+}
+
+/// Rules that decided nothing: the user's own by name, built-in ones by number.
+fn idle_words(context: &Context, figures: &ReviewFigures) -> Vec<String> {
+    let Some(since) = figures.idle_since else {
+        return Vec::new();
+    };
+    let (own, built_in): (Vec<&IdleRule>, Vec<_>) = figures
+        .idle_rules
+        .iter()
+        .partition(|rule| rule.file.is_some());
+    let since = times::relative(since.0, context.now());
+    let mut lines = vec![format!("rules that decided nothing since {since}:")];
+    for rule in own.iter().take(LISTED) {
+        let project = rule.project.as_deref().map(safe);
+        let project = project.map(|p| format!("  for {p}")).unwrap_or_default();
+        let (id, name) = (safe(&rule.rule_id), safe(&rule.name));
+        lines.push(format!("          {}  {id}  {name}{project}", rule.outcome));
+    }
+    if own.len() > LISTED {
+        lines.push(format!(
+            "          and {} more of yours",
+            own.len() - LISTED
+        ));
+    }
+    if !built_in.is_empty() {
+        lines.push(format!(
+            "          {} built-in ones (`longhaul policy show` marks them)",
+            built_in.len()
+        ));
+    }
+    lines
 }

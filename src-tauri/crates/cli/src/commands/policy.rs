@@ -92,18 +92,38 @@ fn part(context: &Context, part: &PolicyPart) -> String {
 fn shown(context: &Context, view: &PolicyView) -> String {
     let mut lines =
         vec!["The last layer that speaks of a call decides; deny wins over all.".to_owned()];
+    let rules = view.layers.iter().flat_map(|layer| &layer.rules);
+    if rules.clone().any(|rule| rule.calls.is_some()) {
+        let since = match view.counted_since {
+            Some(at) => format!("since {}", times::relative(at.0, context.now())),
+            None => "in the last 30 days".to_owned(),
+        };
+        lines.push(format!(
+            "The number is how many calls a rule decided {since}."
+        ));
+    }
     for layer in &view.layers {
         lines.push(String::new());
         lines.push(heading(context, layer));
         for rule in &layer.rules {
             let (id, name) = (safe(&rule.id), safe(&rule.name));
             lines.push(format!(
-                "  {}  {id:<20} {name}",
-                word(context, rule.outcome)
+                "  {}  {}  {id:<20} {name}",
+                word(context, rule.outcome),
+                calls(context, rule.calls)
             ));
         }
     }
     lines.join("\n")
+}
+
+/// How often it decided; one that never did stands out.
+fn calls(context: &Context, calls: Option<u32>) -> String {
+    match calls {
+        None => " ".repeat(6),
+        Some(0) => context.print.look(" never", Look::Faint),
+        Some(n) => format!("{n:>6}"),
+    }
 }
 
 fn heading(context: &Context, layer: &PolicyLayer) -> String {

@@ -10,6 +10,7 @@ use protocol::{
 use serde::{Deserialize, Serialize};
 use store::{GroupBy, LedgerFilter, RunRow, Store, Stored};
 
+use super::idle_rules::{Counted, LOOKED_BACK_MS};
 use crate::api::{Api, Working};
 
 /// The setting that holds when the user last looked: one a home, whatever window it was.
@@ -17,9 +18,6 @@ const LOOKED: &str = "looked";
 
 /// What is told to somebody who never looked.
 const FIRST_MS: i64 = 24 * 3_600_000;
-
-/// The time figures are about unless another is named.
-const FIGURES_MS: i64 = 30 * 24 * 3_600_000;
 
 /// Events told at most; who was away that long wants the newest.
 const MOST: u32 = 2_000;
@@ -210,9 +208,11 @@ pub(crate) async fn review_figures(
     api: &Api,
     request: ReviewFiguresRequest,
 ) -> Result<ReviewFigures, ApiError> {
-    let store = &api.working()?.store;
-    let now = api.inner.clock.now();
-    let since = request.since.map_or(now.plus_ms(-FIGURES_MS), |at| at.0);
+    let working = api.working()?;
+    let (store, now) = (&working.store, api.inner.clock.now());
+    let since = request
+        .since
+        .map_or(now.plus_ms(-LOOKED_BACK_MS), |at| at.0);
     let failed = |error: store::ReadError| ApiError::internal(error);
     let kinds = store.reviews_asked(since).await.map_err(failed)?;
     let decisions = store.decisions_made(since).await.map_err(failed)?;
@@ -226,6 +226,8 @@ pub(crate) async fn review_figures(
         .collect();
     times.sort_unstable();
     let median = times.get(times.len().saturating_sub(1) / 2);
+    let counted = Counted::since(store, since).await?;
+    let idle_rules = counted.idle(&working.engine).await;
     let (undone, rolled_back) = reverted(store, since, &decisions).await.map_err(failed)?;
     let decided = decisions.len() as u64;
     let share = |part: u64, of: u64| (of > 0).then(|| small(part.saturating_mul(1000) / of));
@@ -248,6 +250,8 @@ pub(crate) async fn review_figures(
         rolled_back: small(rolled_back),
         reverted_per_mille: share(undone + rolled_back, decided + undone),
         rules: by_rule(&rules),
+        idle_since: (!idle_rules.is_empty()).then(|| counted.began_later().unwrap_or(since).into()),
+        idle_rules,
     })
 }
 

@@ -10,6 +10,7 @@ use protocol::{
     RulePreviewRequest, RuleSample,
 };
 
+use super::idle_rules::{Counted, LOOKED_BACK_MS};
 use crate::api::Api;
 
 pub(crate) async fn policy_test(
@@ -120,13 +121,25 @@ async fn view(
     project: Option<PathBuf>,
     preset: Option<Preset>,
 ) -> Result<PolicyView, ApiError> {
-    let engine = &api.working()?.engine;
+    let working = api.working()?;
     let folder = project.clone().unwrap_or_default();
-    let in_force = engine.rules_in_force(preset, &folder).await;
+    let in_force = working.engine.rules_in_force(preset, &folder).await;
+    let since = api.inner.clock.now().plus_ms(-LOOKED_BACK_MS);
+    let counted = Counted::since(&working.store, since).await?;
+    let project = project.map(|path| path.display().to_string());
+    let mut layers = shown(&in_force);
+    let sources = in_force.policy.layers().iter().map(|layer| layer.source);
+    for source in sources {
+        let of = layers.iter_mut().filter(|l| l.source == source.word());
+        for rule in of.flat_map(|layer| &mut layer.rules) {
+            rule.calls = counted.calls(source, &rule.id, project.as_deref());
+        }
+    }
     Ok(PolicyView {
-        project: project.map(|path| path.display().to_string()),
+        project,
         preset: in_force.preset,
-        layers: shown(&in_force),
+        layers,
+        counted_since: counted.began_later().map(Into::into),
     })
 }
 
@@ -163,6 +176,7 @@ fn layer_view(source: Source, file: Option<&RuleFile>, layer: Option<&Layer>) ->
         id: rule.id.clone(),
         name: rule.name.clone(),
         outcome: rule.outcome,
+        calls: None,
     };
     PolicyLayer {
         source: source.word().to_owned(),
