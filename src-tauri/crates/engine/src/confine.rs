@@ -145,9 +145,12 @@ impl Core {
         let confinement = &self.settings().confinement;
         let let_in = confinement.caches.iter().chain(&confinement.writable);
         let own = [self.parts.home.clone(), self.parts.runtime_dir.clone()];
+        // A home in there is no part of it: some of it is let in.
+        let env = self.parts.base_env.iter().cloned().collect();
+        let homes = workspace::homes(&env);
         Some(policy::Temp {
             folders: ["/tmp", "/var/tmp"].map(PathBuf::from).into(),
-            shared: let_in.cloned().chain(own).collect(),
+            shared: let_in.cloned().chain(own).chain(homes).collect(),
         })
     }
 

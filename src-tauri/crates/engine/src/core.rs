@@ -89,6 +89,10 @@ pub(crate) struct Core {
     pub(crate) appliers: Mutex<HashMap<RunId, Control>>,
     /// Changed while runs work; each look takes what is in force then.
     settings: RwLock<Arc<Settings>>,
+    /// Tells that others are in force.
+    pub(crate) settings_moved: watch::Sender<()>,
+    /// Rules that were read, as long as their files stay as they are.
+    pub(crate) rules_read: Arc<crate::rule_cache::RuleCache>,
     /// One change of the user's rules at a time: each rewrites their file.
     pub(crate) changing_rules: tokio::sync::Mutex<()>,
     /// Keys the endpoint refused: backend to key fingerprint.
@@ -117,7 +121,9 @@ impl Engine {
             workers: Mutex::default(),
             appliers: Mutex::default(),
             refused: Mutex::default(),
+            rules_read: Arc::default(),
             changing_rules: tokio::sync::Mutex::default(),
+            settings_moved: watch::Sender::new(()),
             settings: RwLock::new(Arc::new(parts.settings.clone())),
             parts,
         };
@@ -140,6 +146,7 @@ impl Engine {
             .as_mut()
             .expect("no code panics while holding the settings");
         **current = Arc::new(settings);
+        self.core.settings_moved.send_replace(());
         self.core.leases.look_again();
     }
 

@@ -2,17 +2,19 @@
 //! a run (crate `policy`), asked about its calls.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use agents::tools::Tool;
 use domain::{Decision, NanoUsd, OpClass, Preset, Run, Verdict};
-use policy::{Around, At, Call, Decided, Layer, NotOffered, Policy, Proposal, Temp};
+use policy::{Around, At, Call, Decided, Layer, NotOffered, Proposal, Temp};
 
 use crate::core::{Core, Engine};
+use crate::rule_files::InForce;
 
 /// The rules in force for a run.
 #[derive(Clone)]
 pub(crate) struct Rules {
-    policy: Policy,
+    rules: Arc<InForce>,
     preset: Preset,
     /// The task's verify command, which the user has allowed by naming it.
     verify: Option<String>,
@@ -34,7 +36,7 @@ impl Core {
         let workspace = run.workspace.as_ref().map(|w| PathBuf::from(&w.path));
         let project = PathBuf::from(&run.task.project);
         Rules {
-            policy: self.in_force(run.task.policy, &project).await.policy,
+            rules: self.in_force(run.task.policy, &project).await,
             preset: run.task.policy,
             verify: run.task.verify.clone(),
             project,
@@ -49,7 +51,7 @@ impl Engine {
     /// What the rules in force for `project` say of a command under a preset (the user's
     /// default if none is named), and which rule says it.
     pub async fn explain(&self, command: &str, project: &Path, preset: Option<Preset>) -> Decided {
-        let policy = self.rules_in_force(preset, project).await.policy;
+        let rules = self.rules_in_force(preset, project).await;
         let temp = self.core.private_temp().await;
         let at = At {
             around: Around {
@@ -58,7 +60,7 @@ impl Engine {
             },
             spent: NanoUsd::ZERO,
         };
-        policy.decide(Call::Shell(command), at)
+        rules.policy.decide(Call::Shell(command), at)
     }
 }
 
@@ -192,7 +194,7 @@ impl Rules {
         let Some(call) = asked.call() else {
             return self.judge_patch(asked);
         };
-        let decided = self.policy.decide(call, self.at());
+        let decided = self.rules.policy.decide(call, self.at());
         match (decided.verdict, self.preset) {
             (Verdict::Review, Preset::Balanced) if named => Decision {
                 rule_id: Some("task:verify".to_owned()),
@@ -211,7 +213,7 @@ impl Rules {
     pub(crate) fn propose(&self, asked: &Asked) -> Result<Proposal, NotOffered> {
         let several = || NotOffered::InVain("it changes several files at once".to_owned());
         let call = asked.call().ok_or_else(several)?;
-        let without = self.policy.clone().without(policy::Source::Here);
+        let without = self.rules.policy.clone().without(policy::Source::Here);
         without.propose(call, self.at(), &self.project)
     }
 
@@ -229,7 +231,11 @@ impl Rules {
 
     /// With more rules on top.
     pub(crate) fn with(mut self, layer: Layer) -> Self {
-        self.policy = self.policy.with(layer);
+        let with = self.rules.policy.clone().with(layer);
+        self.rules = Arc::new(InForce {
+            policy: with,
+            ..(*self.rules).clone()
+        });
         self
     }
 

@@ -1,8 +1,9 @@
 //! The files that rules are read from, and the one that is written: the user's own.
-//! They are read for each call that is decided about: what somebody changed is in force.
+//! What somebody changed is in force with the next call that is decided about (`rule_cache`).
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use domain::{Digest, Preset};
 use policy::{FileError, Layer, Policy, Source, Trust, UserRules};
@@ -77,31 +78,50 @@ pub enum RulesError {
 
 impl Core {
     /// A preset's rules with the user's and the project's on top.
-    pub(crate) async fn in_force(&self, preset: Preset, project: &Path) -> InForce {
+    pub(crate) async fn in_force(&self, preset: Preset, project: &Path) -> Arc<InForce> {
         let (home, project) = (self.parts.home.clone(), project.to_owned());
-        tokio::task::spawn_blocking(move || in_force(preset, &home, &project))
-            .await
-            .expect("reading rules does not panic")
+        let cache = self.rules_read.clone();
+        tokio::task::spawn_blocking(move || {
+            let (users, own) = (home.join(USERS), project.join(PROJECTS));
+            cache.get((preset, &project), [&users, &own], || {
+                in_force(preset, &home, &project)
+            })
+        })
+        .await
+        .expect("reading rules does not panic")
     }
 }
 
 impl Engine {
     /// The rules in force for a project under a preset (the user's default if none is named).
-    pub async fn rules_in_force(&self, preset: Option<Preset>, project: &Path) -> InForce {
+    pub async fn rules_in_force(&self, preset: Option<Preset>, project: &Path) -> Arc<InForce> {
         let preset = preset.unwrap_or(self.core.settings().policy);
         self.core.in_force(preset, project).await
     }
 
     /// What is wrong with the user's own file of rules; everything is reviewed while it is.
     pub async fn rules_trouble(&self) -> Option<String> {
-        let in_force = self.core.in_force(Preset::Balanced, Path::new("")).await;
-        in_force
-            .files
-            .into_iter()
-            .find_map(|file| match file.state {
-                FileState::Broken(why) => Some(format!("{}: {why}", file.path.display())),
-                _ => None,
-            })
+        let broken = self.broken_rules(&[]).await;
+        let broken = broken.into_iter().next();
+        broken.map(|(file, why)| format!("{}: {why}", file.path.display()))
+    }
+
+    /// The files of rules that cannot be read, and why: the user's own first, then these
+    /// projects'. Everything they should speak of is reviewed.
+    pub async fn broken_rules(&self, projects: &[PathBuf]) -> Vec<(RuleFile, String)> {
+        let mut broken: Vec<(RuleFile, String)> = Vec::new();
+        let nowhere = PathBuf::new();
+        for project in std::iter::once(&nowhere).chain(projects) {
+            let in_force = self.core.in_force(Preset::Balanced, project).await;
+            for file in &in_force.files {
+                if let FileState::Broken(why) = &file.state
+                    && !broken.iter().any(|(known, _)| known == file)
+                {
+                    broken.push((file.clone(), why.clone()));
+                }
+            }
+        }
+        broken
     }
 
     /// Lets a project's own rules, as they are now, also allow; or no longer.
@@ -186,7 +206,7 @@ fn bad(file: &Path, why: String) -> RulesError {
     }
 }
 
-fn in_force(preset: Preset, home: &Path, project: &Path) -> InForce {
+pub(crate) fn in_force(preset: Preset, home: &Path, project: &Path) -> InForce {
     let mut in_force = InForce {
         preset,
         policy: Policy::of(preset),

@@ -90,7 +90,9 @@ pub use paths::PathError;
 pub use prepare::{DEFAULT_COPY_LIMIT, Workspaces};
 pub use prepare_error::PrepareError;
 pub use restore::Restored;
-pub use sandbox::{Access, Boundary, Network, Sandbox, Surroundings, Unavailable, unguard_git};
+pub use sandbox::{
+    Access, Boundary, Network, Sandbox, Surroundings, Unavailable, homes, unguard_git,
+};
 pub use snapshot::{Changed, Snapshot, SnapshotError};
 pub use survey::{Surveyed, Whole};
 pub use workspace::Workspace;

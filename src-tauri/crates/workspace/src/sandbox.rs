@@ -17,7 +17,7 @@ mod list;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-pub use boundary::{Boundary, Surroundings, unguard_git};
+pub use boundary::{Boundary, Surroundings, homes, unguard_git};
 
 /// How a path looks from inside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -193,8 +193,7 @@ impl Boundary {
     /// The homes of the user: as the system says, and as the environment says. Neither is
     /// hidden where it is the root of everything, as for some users in containers.
     fn homes(&mut self, env: &BTreeMap<String, String>) {
-        let named = env.get("HOME").map(PathBuf::from);
-        for named in [home_on_record(), named].into_iter().flatten() {
+        for named in homes(env) {
             let Some(home) = real(&named) else { continue };
             if !home.is_dir() || home.components().count() < 2 {
                 continue;
@@ -321,6 +320,12 @@ pub fn unguard_git(project: &Path) -> std::io::Result<()> {
 }
 
 /// From passwd(5).
+/// The homes of the user, as the system and as the environment names them.
+pub fn homes(env: &BTreeMap<String, String>) -> Vec<PathBuf> {
+    let named = env.get("HOME").map(PathBuf::from);
+    [home_on_record(), named].into_iter().flatten().collect()
+}
+
 fn home_on_record() -> Option<PathBuf> {
     let own = rustix::process::getuid().as_raw().to_string();
     let users = std::fs::read_to_string("/etc/passwd").ok()?;
