@@ -90,8 +90,10 @@ impl Worker {
     async fn too_long(&self, pause: &limiter::Pause) -> Result<Option<String>, Halt> {
         let settings = self.core.settings();
         let run = self.journal.load().await?;
-        let total = pause.until.ms_since(limited_since(&run, self.core.now()));
-        if total > settings.max_wait_ms {
+        let since = limited_since(&run, self.core.now());
+        let total = pause.until.ms_since(since);
+        // Who said that it goes on waiting has said so of all of it.
+        if total > settings.max_wait_ms && !self.agreed_to_wait(&run, since).await? {
             return Ok(Some(format!(
                 "{}; waiting longer than {} is not allowed (max_wait)",
                 pause.words(),

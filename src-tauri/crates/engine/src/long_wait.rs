@@ -34,7 +34,8 @@ fn ask(run: &Run, pause: &Pause, since: Timestamp, now: Timestamp) -> Review {
         Choice::new(
             "wait",
             "Go on waiting",
-            "It waits and goes on by itself. You are not asked again in this wait.",
+            "It waits as long as it takes (max_wait does not end it) and goes on by itself. You are not asked again in \
+             this wait.",
         ),
         Choice::new(
             "end",
@@ -68,13 +69,7 @@ impl Worker {
         if !long || pause.kind == LimitKind::Offline {
             return Ok(None);
         }
-        let asked = ReviewFilter {
-            run: Some(run.id),
-            subject: Some(subject(since)),
-            limit: Some(1),
-            ..ReviewFilter::default()
-        };
-        if !self.core.store().reviews(&asked).await?.is_empty() {
+        if self.asked_in_this_wait(&run, since).await?.is_some() {
             return Ok(None);
         }
         let review = ask(&run, pause, since, now);
@@ -83,6 +78,30 @@ impl Worker {
         };
         self.journal.append(Batch::of(asking)).await?;
         Ok(Some(review))
+    }
+
+    /// What was asked of the wait that began then, whatever became of it.
+    async fn asked_in_this_wait(
+        &self,
+        run: &Run,
+        since: Timestamp,
+    ) -> Result<Option<Review>, Halt> {
+        let asked = ReviewFilter {
+            run: Some(run.id),
+            subject: Some(subject(since)),
+            limit: Some(1),
+            ..ReviewFilter::default()
+        };
+        let found = self.core.store().reviews(&asked).await?;
+        Ok(found.into_iter().next().map(|row| row.review))
+    }
+
+    /// Whether somebody has said that the run goes on waiting, in the wait that began then.
+    pub(crate) async fn agreed_to_wait(&self, run: &Run, since: Timestamp) -> Result<bool, Halt> {
+        let asked = self.asked_in_this_wait(run, since).await?;
+        let now = self.core.now();
+        let answer = asked.as_ref().and_then(|review| review.decision(now));
+        Ok(answer.is_some_and(|answer| answer.choice == "wait"))
     }
 
     /// The decision that ends the run instead of its wait, where there is one.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::{Event, FailCause, RunState};
+use domain::{Answer, Clock, Event, FailCause, ReviewKind, RunState};
 use secrets::KeySource;
 use testkit::model_server::{ALWAYS, Fault, Script, Turn, Usage};
 
@@ -110,4 +110,76 @@ async fn a_removed_fallback_is_skipped_and_a_resumed_run_asks_its_own_backend_fi
     assert!(told("mine").await);
     let last = bench.server.requests_of("twice").pop().unwrap();
     assert!(last.body.to_string().contains("Be brief this time."));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_agrees_to_wait_agrees_to_all_of_it() {
+    let clock = HandClock::new();
+    let settings = engine::Settings {
+        max_wait_ms: 60_000,
+        long_wait_ms: 10_000,
+        ..quick()
+    };
+    let mut bench = Bench::on(settings, Arc::new(clock.clone())).await;
+    bench
+        .server
+        .default_script("limited", Script::new().turn(Turn::text("Done.")));
+    let limit = |seconds| Fault::RateLimit {
+        retry_after_s: Some(seconds),
+    };
+    bench.server.inject(limit(40), 1);
+    bench.server.inject(limit(3600), 1);
+    let project = bench.project();
+    let task = bench.task(project.path(), "Wait.");
+    let run = bench.engine.start_run(task).await.unwrap().id;
+    let asks = |run: &domain::Run| {
+        run.reviews
+            .values()
+            .any(|r| r.kind == ReviewKind::LimitWait)
+    };
+    let waiting = bench.wait(run, asks).await;
+    let answer = Answer {
+        choice: "wait".to_owned(),
+        note: None,
+        by: "test".to_owned(),
+        at: clock.now(),
+        max_cost: None,
+        effective_at: None,
+        edit: None,
+    };
+    let review = *waiting.reviews.keys().next().unwrap();
+    bench.engine.decide(review, answer).await.unwrap();
+    // The next try meets a limit that ends long after the longest allowed wait.
+    let first = waiting.waits[0].until.unwrap();
+    clock.advance(45_000);
+    bench.engine.limiter().recheck();
+    let longer = |run: &domain::Run| {
+        run.state().is_over() || run.waits.first().is_some_and(|w| w.until > Some(first))
+    };
+    let run_now = bench.wait(run, longer).await;
+    assert_eq!(
+        run_now.state(),
+        RunState::Waiting,
+        "{}",
+        bench.story(run).await
+    );
+    // Also for the next daemon.
+    bench.restart(|| clock.advance(1_000_000)).await;
+    let run_now = bench.wait(run, |run| !run.waits.is_empty()).await;
+    assert_eq!(
+        run_now.state(),
+        RunState::Waiting,
+        "{}",
+        bench.story(run).await
+    );
+    clock.advance(3_600_000);
+    bench.engine.limiter().recheck();
+    let over = bench.wait(run, |run| run.state().is_over()).await;
+    assert_eq!(
+        over.state(),
+        RunState::Completed,
+        "{}",
+        bench.story(run).await
+    );
+    assert_eq!(bench.server.requests_of("limited").len(), 3);
 }
