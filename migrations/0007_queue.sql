@@ -9,7 +9,3 @@ CREATE TABLE rule_use (
     first_at INTEGER NOT NULL,
     PRIMARY KEY (rule_id, project, day)
 ) STRICT, WITHOUT ROWID;
-
--- The review that expires next.
-CREATE INDEX review_by_expiry ON review (json_extract(body, '$.expires_at'))
-    WHERE state = 'open' AND json_extract(body, '$.expires_at') IS NOT NULL;

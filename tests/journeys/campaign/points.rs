@@ -26,6 +26,12 @@ pub(crate) const UNREACHED: &[(&str, &str)] = &[
         "engine.stalled_decided",
         "no model of its goes silent: reviews_kinds",
     ),
+    (
+        "buckets.counted",
+        "nothing of it keeps to a bucket: buckets",
+    ),
+    ("engine.before_expiry", EXPIRES),
+    ("engine.expired", EXPIRES),
     ("engine.rule_half_written", ALWAYS),
     ("engine.rule_written", ALWAYS),
     ("webhook.before_sent", TELLS),
@@ -68,6 +74,7 @@ pub(crate) const UNREACHED: &[(&str, &str)] = &[
 const APPLIES: &str =
     "it takes nothing over: applying_crashes, and the workspace's test `apply_crashes`";
 const ALWAYS: &str = "its person allows nothing once and for all: policy";
+const EXPIRES: &str = "its person always answers: reviews_expiry";
 const TELLS: &str = "it has no webhook to tell anything: webhook";
 const GOES_BACK: &str = "it goes only forward: going_back, and the workspace's test `killed`";
 

@@ -42,6 +42,7 @@ const CAUSES: Record<string, string> = {
   shutdown: "Longhaul was stopped",
   stalled: "nothing was heard for too long",
   agent_died: "the agent's process ended",
+  unanswered: "nobody answered in time",
   backend: "the backend kept failing",
   bad_request: "the request was refused",
   spend_limit: "the provider's spend limit",

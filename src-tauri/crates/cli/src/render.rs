@@ -127,6 +127,13 @@ fn words(entry: &LogEntry) -> Option<(&'static str, Look, String)> {
             Look::Attention,
             format!("the decision was undone (by {by})"),
         ),
+        Event::ReviewExpired { after_ms, .. } => {
+            let seconds = u64::try_from(after_ms / 1000).unwrap_or(0);
+            let waited = crate::times::duration(seconds);
+            let text = format!("review expired: nobody answered within {waited}");
+            ("?", Look::Attention, text)
+        }
+        Event::ReviewAskedAgain { .. } => ("?", Look::Attention, "asked again".to_owned()),
         Event::ReviewSnoozed { .. } => ("?", Look::Faint, "review snoozed".to_owned()),
         Event::ReviewWithdrawn { why, .. } => {
             ("?", Look::Faint, format!("review withdrawn: {why}"))

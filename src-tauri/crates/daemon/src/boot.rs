@@ -14,6 +14,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::Options;
 use crate::api::{Api, Ending, Trouble, Working};
+use crate::buckets::Buckets;
 use crate::clock::SystemClock;
 use crate::listen::{Entrance, url_file};
 use crate::notifier::{self, Notifier};
@@ -254,6 +255,7 @@ pub(crate) fn work(
         redactor,
         notifier: Notifier::new(config.notices()),
         teller: Arc::default(),
+        buckets: Buckets::default(),
     })
 }
 
@@ -301,6 +303,8 @@ fn start_chores(api: &Api, working: &Working) {
     tokio::spawn(async move { engine.watch_for_sleep().await });
     let engine = working.engine.clone();
     tokio::spawn(async move { engine.keep_tidy().await });
+    let engine = working.engine.clone();
+    tokio::spawn(async move { engine.mind_expiry().await });
     tokio::spawn(notifier::tell(api.clone()));
     tokio::spawn(webhook::deliver(api.clone()));
     let heard = api.inner.heard.clone();

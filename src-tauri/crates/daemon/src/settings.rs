@@ -38,6 +38,9 @@ pub struct Config {
     pub fallback_after_s: Option<u64>,
     /// A longer wait for a limit asks a person, in seconds.
     pub long_wait_s: Option<u64>,
+    /// A review nobody answered for so long expires: its run stops, and asks again when it is
+    /// resumed (seconds; 0: never).
+    pub review_expires_s: Option<u64>,
     /// First wait after a webhook was told in vain, in milliseconds; doubles up to an hour.
     pub webhook_retry_ms: Option<u64>,
     /// The same call this often in a row asks a person.
@@ -245,6 +248,7 @@ impl Config {
             max_wait_ms: ms(self.max_wait_s, base.max_wait_ms),
             fallback_after_ms: ms(self.fallback_after_s, base.fallback_after_ms),
             long_wait_ms: ms(self.long_wait_s, base.long_wait_ms),
+            review_expires_ms: ms(self.review_expires_s, base.review_expires_ms),
             loop_limit: self.loop_limit.unwrap_or(base.loop_limit).max(2),
             verify_tries: self.verify_tries.unwrap_or(base.verify_tries),
             verify_timeout_ms: self

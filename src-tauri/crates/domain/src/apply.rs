@@ -1,7 +1,7 @@
 //! The fold: one event at a time, refusing what cannot follow.
 
 use crate::event::{Entry, Event};
-use crate::ids::OpId;
+use crate::ids::{OpId, ReviewId};
 use crate::op::{Op, OpKind, OpState, Settlement};
 use crate::review::ReviewState;
 use crate::run::{
@@ -176,8 +176,10 @@ impl Run {
             | Event::ReviewDecided { .. }
             | Event::ReviewUsed { .. }
             | Event::ReviewReopened { .. }
+            | Event::ReviewExpired { .. }
+            | Event::ReviewAskedAgain { .. }
             | Event::ReviewSnoozed { .. }
-            | Event::ReviewWithdrawn { .. } => self.change_review(&entry.event),
+            | Event::ReviewWithdrawn { .. } => self.change_review(entry),
             Event::WaitBegan {
                 cause,
                 until,
@@ -375,8 +377,8 @@ impl Run {
         self.open_ops.remove(&id);
     }
 
-    fn change_review(&mut self, event: &Event) {
-        match event {
+    fn change_review(&mut self, entry: &Entry) {
+        match &entry.event {
             Event::ReviewRequested { review } => {
                 if let Some(op) = review.op {
                     self.update_op(op, |op| op.review = Some(review.id));
@@ -389,9 +391,19 @@ impl Run {
                     review.snoozed_until = None;
                 }
             }
-            Event::ReviewReopened { review, .. } => {
+            Event::ReviewReopened { review, .. } | Event::ReviewAskedAgain { review } => {
                 if let Some(review) = self.reviews.get_mut(review) {
                     review.state = ReviewState::Open;
+                    review.asked_again_at = Some(entry.at);
+                }
+            }
+            Event::ReviewExpired { review, .. } => {
+                let found = self.reviews.get_mut(review);
+                if let Some(found) = found.filter(|r| r.kind.holds_up_its_run()) {
+                    found.state = ReviewState::Expired;
+                    found.snoozed_until = None;
+                } else {
+                    self.forget_review(*review);
                 }
             }
             Event::ReviewSnoozed { review, until } => {
@@ -408,12 +420,14 @@ impl Run {
                     self.open_ops.insert(id, op.decided(answer));
                 }
             }
-            Event::ReviewWithdrawn { review, .. } => {
-                if let Some(op) = self.reviews.remove(review).and_then(|r| r.op) {
-                    self.update_op(op, |op| op.review = None);
-                }
-            }
+            Event::ReviewWithdrawn { review, .. } => self.forget_review(*review),
             _ => {}
+        }
+    }
+
+    fn forget_review(&mut self, review: ReviewId) {
+        if let Some(op) = self.reviews.remove(&review).and_then(|r| r.op) {
+            self.update_op(op, |op| op.review = None);
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::apply::{Illegal, illegal};
 use crate::event::Event;
 use crate::ids::{OpId, ReviewId};
 use crate::op::{Op, OpMode, OpState, Settlement};
-use crate::review::Review;
+use crate::review::{Review, ReviewState};
 use crate::run::{Phase, Run};
 use crate::time::Timestamp;
 
@@ -57,6 +57,10 @@ impl Run {
             Event::Queued { .. } => match self.phase {
                 Phase::Completed | Phase::Cancelled => refuse("the run is over"),
                 _ if self.discarded => refuse("the workspace is gone"),
+                // Nobody could answer it any more, and it would be waited for.
+                _ if self.has_expired_review() => {
+                    refuse("a review that expired must be asked again first")
+                }
                 _ => Ok(()),
             },
             // The outcome of what was already under way is recorded whatever the phase.
@@ -70,6 +74,8 @@ impl Run {
             Event::ReviewDecided { .. }
             | Event::ReviewReopened { .. }
             | Event::ReviewUsed { .. }
+            | Event::ReviewExpired { .. }
+            | Event::ReviewAskedAgain { .. }
             | Event::ReviewSnoozed { .. }
             | Event::ReviewWithdrawn { .. } => self.check_review(event, at),
             Event::ReviewRequested { review } if self.is_asked(review) => {
@@ -139,7 +145,9 @@ impl Run {
         match event {
             Event::ReviewDecided { review, answer } => {
                 let found = self.review(event, *review)?;
-                if !found.is_open() {
+                if found.state == ReviewState::Expired {
+                    refuse("nobody answered in time; it is asked again when the run is resumed")
+                } else if !found.is_open() {
                     refuse("somebody has decided already")
                 } else if !found.offers(&answer.choice) {
                     refuse("that is not one of the choices")
@@ -171,11 +179,30 @@ impl Run {
                 Some(answer) if answer.holds_at(at) => refuse("the decision has taken effect"),
                 Some(_) => Ok(()),
             },
+            Event::ReviewExpired { review, after_ms } => {
+                let found = self.review(event, *review)?;
+                if !found.is_open() {
+                    refuse("somebody has decided, or it has expired already")
+                } else if found.waits_since().plus_ms(*after_ms) > at {
+                    refuse("its time is not over")
+                } else {
+                    Ok(())
+                }
+            }
+            Event::ReviewAskedAgain { review } => match self.review(event, *review)?.state {
+                ReviewState::Expired => Ok(()),
+                _ => refuse("it has not expired"),
+            },
             Event::ReviewSnoozed { review, .. } | Event::ReviewWithdrawn { review, .. } => {
                 self.review(event, *review).map(|_| ())
             }
             _ => Ok(()),
         }
+    }
+
+    fn has_expired_review(&self) -> bool {
+        let mut reviews = self.reviews.values();
+        reviews.any(|review| review.state == ReviewState::Expired)
     }
 
     /// Whether this is asked already, or another review is about the same operation.

@@ -66,6 +66,8 @@ word_enum! {
         Stalled = "stalled",
         /// The agent's process ended without a result.
         AgentDied = "agent_died",
+        /// Nobody answered a review in time.
+        Unanswered = "unanswered",
     }
 }
 
@@ -259,6 +261,15 @@ pub enum Event {
     ReviewUsed { review: ReviewId },
     /// The decision was undone before it took effect: somebody has to decide again.
     ReviewReopened { review: ReviewId, by: String },
+    /// Nobody answered for so long: neither yes nor no.
+    ReviewExpired {
+        review: ReviewId,
+        /// How long it had waited for an answer when it expired.
+        #[cfg_attr(feature = "specta", specta(type = u32))]
+        after_ms: i64,
+    },
+    /// One that had expired is open again, because its run goes on.
+    ReviewAskedAgain { review: ReviewId },
     /// "Not now."
     ReviewSnoozed { review: ReviewId, until: Timestamp },
     /// It no longer needs deciding.

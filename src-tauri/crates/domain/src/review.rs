@@ -39,6 +39,14 @@ word_enum! {
     }
 }
 
+impl ReviewKind {
+    /// Whether its run cannot go on without an answer: it stops when this expires, and asks
+    /// again when it is resumed. The other kinds are not asked any more then.
+    pub const fn holds_up_its_run(self) -> bool {
+        !matches!(self, Self::LimitWait | Self::Stalled | Self::Conflict)
+    }
+}
+
 /// One possible answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "specta", derive(specta::Type))]
@@ -120,6 +128,9 @@ pub enum ReviewState {
     Open,
     /// Answered; the run has not acted on it yet.
     Decided(Answer),
+    /// Nobody answered in time. Nothing was approved or refused: it is asked again when the
+    /// run is resumed.
+    Expired,
 }
 
 /// Something a person must decide, as long as the run has not acted on it.
@@ -160,6 +171,9 @@ pub struct Review {
     pub subject: Option<String>,
     /// When it was asked.
     pub requested_at: Timestamp,
+    /// When it was last asked again: its decision was undone, or it had expired.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_again_at: Option<Timestamp>,
     /// Hidden from the queue until then ("not now").
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snoozed_until: Option<Timestamp>,
@@ -174,6 +188,13 @@ fn is_no(flag: &bool) -> bool {
 }
 
 impl Review {
+    /// Since when it waits for an answer: what was put off waits from when it comes back.
+    pub fn waits_since(&self) -> Timestamp {
+        let again = self.asked_again_at.into_iter();
+        let times = again.chain(self.snoozed_until);
+        times.fold(self.requested_at, Timestamp::max)
+    }
+
     /// Whether `choice` is one of the possible answers (any text answers a question).
     pub fn offers(&self, choice: &str) -> bool {
         self.kind == ReviewKind::Question && self.choices.is_empty()
@@ -193,7 +214,7 @@ impl Review {
     /// The answer, whether or not it can still be undone.
     pub fn answer(&self) -> Option<&Answer> {
         match &self.state {
-            ReviewState::Open => None,
+            ReviewState::Open | ReviewState::Expired => None,
             ReviewState::Decided(answer) => Some(answer),
         }
     }
@@ -203,9 +224,10 @@ impl Review {
         self.answer().and_then(|answer| answer.effective_at)
     }
 
-    /// Whether the run waits for it: nobody has answered, or the answer was given time to
-    /// be undone. A fold knows no clock; what takes effect is used up a moment later.
+    /// Whether the run waits for it: nobody has answered (in time), or the answer was given
+    /// time to be undone. A fold knows no clock; what takes effect is used up a moment later.
     pub fn is_awaited(&self) -> bool {
-        self.is_open() || self.effective_at().is_some()
+        let expired = self.state == ReviewState::Expired;
+        self.is_open() || expired || self.effective_at().is_some()
     }
 }

@@ -36,6 +36,7 @@ pub(crate) fn ask(
         digest: None,
         subject: None,
         requested_at: now,
+        asked_again_at: None,
         snoozed_until: None,
         state: ReviewState::Open,
     }

@@ -213,6 +213,7 @@ fn resumption(now: &Run) -> Result<Batch, CommandError> {
         }
     }
     let mut batch = crate::stalled::answered_by_resuming(now);
+    batch.events.extend(crate::expiry::asked_again(now));
     batch.push(Event::Queued {
         reason: QueueReason::Resumed,
     });

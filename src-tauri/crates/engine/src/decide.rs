@@ -157,7 +157,9 @@ impl Engine {
             let review = run.reviews.get(&id).cloned()?;
             Some((run, review))
         });
-        found.ok_or_else(|| DecideError::Decided("it was decided or withdrawn already".to_owned()))
+        found.ok_or_else(|| {
+            DecideError::Decided("it was decided, withdrawn or expired already".to_owned())
+        })
     }
 }
 

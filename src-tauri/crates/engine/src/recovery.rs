@@ -133,11 +133,12 @@ impl Core {
         if !self.goes_on(&run, working) {
             return Ok(None);
         }
-        journal
-            .append(Batch::of(Event::Queued {
-                reason: QueueReason::Restarted,
-            }))
-            .await?;
+        let mut batch = Batch::default();
+        batch.events.extend(crate::expiry::asked_again(&run));
+        batch.push(Event::Queued {
+            reason: QueueReason::Restarted,
+        });
+        journal.append(batch).await?;
         Ok(Some(WentOn::Staggered))
     }
 

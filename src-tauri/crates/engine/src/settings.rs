@@ -33,6 +33,8 @@ pub struct Settings {
     pub fallback_after_ms: i64,
     /// A known wait for a limit that is longer than this asks a person whether to go on waiting.
     pub long_wait_ms: i64,
+    /// A review nobody answered for so long expires; 0: none ever does.
+    pub review_expires_ms: i64,
     /// The same call this often in a row (failing or repeating) asks a person.
     pub loop_limit: usize,
     /// How often a failing verify command's output goes back to the agent.
@@ -81,6 +83,7 @@ impl Default for Settings {
             max_wait_ms: 6 * 3_600_000,
             fallback_after_ms: 60_000,
             long_wait_ms: 3_600_000,
+            review_expires_ms: 0,
             loop_limit: 5,
             verify_tries: 3,
             verify_timeout_ms: 30 * 60_000,

@@ -138,6 +138,7 @@ impl Core {
         let mut batch = Batch::default();
         if answer.choice == "resume" {
             batch.push(Event::ReviewUsed { review });
+            batch.events.extend(crate::expiry::asked_again(run));
             let reason = QueueReason::Resumed;
             batch.push(Event::Queued { reason });
             return Ok(batch);

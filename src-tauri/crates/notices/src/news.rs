@@ -168,6 +168,7 @@ impl What {
                 Event::ReviewDecided { review: id, .. }
                 | Event::ReviewUsed { review: id }
                 | Event::ReviewSnoozed { review: id, .. }
+                | Event::ReviewExpired { review: id, .. }
                 | Event::ReviewWithdrawn { review: id, .. } => id == review,
                 _ => over,
             },

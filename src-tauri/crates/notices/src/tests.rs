@@ -123,6 +123,7 @@ fn review(run: u128, id: u128, detail: &str) -> Review {
         digest: None,
         subject: None,
         requested_at: START,
+        asked_again_at: None,
         snoozed_until: None,
         state: ReviewState::Open,
     }

@@ -93,6 +93,8 @@ pub enum ReviewStatus {
     Used,
     /// It no longer needed deciding.
     Withdrawn,
+    /// Nobody answered in time: neither yes nor no. It is asked again when its run is resumed.
+    Expired,
 }
 
 /// What was decided.
@@ -194,12 +196,15 @@ pub struct ReviewView {
     pub requested_at: Moment,
     /// Hidden from the queue until then.
     pub snoozed_until: Option<Moment>,
+    /// When it expires if nobody answers; absent where the user has set no such time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Moment>,
     /// What was decided.
     pub answer: Option<AnswerView>,
     /// The decision can be undone until then; the run acts on it from then on. Null when
     /// it took effect at once.
     pub effective_at: Option<Moment>,
-    /// When the run acted on it, or it was withdrawn.
+    /// When the run acted on it, it was withdrawn, or it expired.
     pub ended_at: Option<Moment>,
     /// Why it was withdrawn.
     pub withdrawn: Option<String>,
@@ -221,6 +226,7 @@ impl ReviewView {
     pub fn new(review: &Review, run: &ReviewRun, call: ReviewCall, detail: Option<String>) -> Self {
         let (state, answer) = match &review.state {
             ReviewState::Open => (ReviewStatus::Open, None),
+            ReviewState::Expired => (ReviewStatus::Expired, None),
             ReviewState::Decided(answer) => (ReviewStatus::Decided, Some(answer)),
         };
         Self {
@@ -242,6 +248,7 @@ impl ReviewView {
             same: same(review),
             requested_at: review.requested_at.into(),
             snoozed_until: review.snoozed_until.map(Into::into),
+            expires_at: None,
             answer: answer.map(Into::into),
             effective_at: answer.and_then(|a| a.effective_at).map(Into::into),
             ended_at: None,

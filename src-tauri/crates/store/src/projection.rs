@@ -39,6 +39,8 @@ pub(crate) fn apply(script: &mut Script, change: &Change<'_>) -> Result<(), Read
         Event::ReviewDecided { review, .. }
         | Event::ReviewUsed { review }
         | Event::ReviewReopened { review, .. }
+        | Event::ReviewExpired { review, .. }
+        | Event::ReviewAskedAgain { review }
         | Event::ReviewSnoozed { review, .. }
         | Event::ReviewWithdrawn { review, .. } => {
             reviews::update(script, *review, entry, change.after)?;

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 use domain::{
-    BlobRef, Checkpoint, Message, NanoUsd, OpId, ReviewId, Run, RunId, RunState, Timestamp,
+    BlobRef, Checkpoint, Message, NanoUsd, OpId, Review, ReviewId, Run, RunId, RunState, Timestamp,
 };
 use serde_json::Value;
 
@@ -200,6 +200,16 @@ impl Store {
         now: Timestamp,
     ) -> Result<PutOff, ReadError> {
         read!(self, async |c| reviews::put_off(c, run, now).await)
+    }
+
+    /// Open reviews nobody has answered since `cutoff` or longer.
+    pub async fn reviews_waiting_since(&self, cutoff: Timestamp) -> Result<Vec<Review>, ReadError> {
+        read!(self, async |c| reviews::waiting_since(c, cutoff).await)
+    }
+
+    /// Since when the open review waits that waits longest for an answer.
+    pub async fn longest_wait(&self) -> Result<Option<Timestamp>, ReadError> {
+        read!(self, async |c| reviews::longest_wait(c).await)
     }
 
     /// One review.

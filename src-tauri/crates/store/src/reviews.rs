@@ -19,6 +19,8 @@ pub enum ReviewStatus {
     Used,
     /// It no longer needs deciding.
     Withdrawn,
+    /// Nobody answered in time.
+    Expired,
 }
 
 impl ReviewStatus {
@@ -29,11 +31,13 @@ impl ReviewStatus {
             Self::Decided => "decided",
             Self::Used => "used",
             Self::Withdrawn => "withdrawn",
+            Self::Expired => "expired",
         }
     }
 
     fn parse(word: &str) -> Result<Self, ReadError> {
-        [Self::Open, Self::Decided, Self::Used, Self::Withdrawn]
+        use ReviewStatus::{Decided, Expired, Open, Used, Withdrawn};
+        [Open, Decided, Used, Withdrawn, Expired]
             .into_iter()
             .find(|s| s.word() == word)
             .ok_or_else(|| ReadError::Damaged(format!("a review's state is '{word}'")))
@@ -131,7 +135,10 @@ pub(crate) fn update(
 ) -> Result<(), ReadError> {
     let (status, ended, why) = match &entry.event {
         Event::ReviewDecided { .. } => (Some(ReviewStatus::Decided), false, None),
-        Event::ReviewReopened { .. } => (Some(ReviewStatus::Open), false, None),
+        Event::ReviewReopened { .. } | Event::ReviewAskedAgain { .. } => {
+            (Some(ReviewStatus::Open), false, None)
+        }
+        Event::ReviewExpired { .. } => (Some(ReviewStatus::Expired), true, None),
         Event::ReviewUsed { .. } => (Some(ReviewStatus::Used), true, None),
         Event::ReviewWithdrawn { why, .. } => (Some(ReviewStatus::Withdrawn), true, Some(why)),
         _ => (None, false, None),
@@ -139,6 +146,11 @@ pub(crate) fn update(
     // Once used or withdrawn it is no longer in the fold; its row keeps the last form.
     let review = after.reviews.get(&id);
     let body = review.map(serde_json::to_string).transpose()?;
+    // What expired stays so: that nobody needs it any more either is no news.
+    let only_open = match status {
+        Some(ReviewStatus::Withdrawn) => " AND state <> 'expired'",
+        _ => "",
+    };
     script
         .add(
             "UPDATE review SET state = coalesce(?, state),
@@ -153,7 +165,8 @@ pub(crate) fn update(
         .bind(ended)
         .bind(entry.at.0)
         .bind(why.map(String::as_str))
-        .bind(&id.0.as_bytes()[..]);
+        .bind(&id.0.as_bytes()[..])
+        .and(only_open);
     Ok(())
 }
 
@@ -261,6 +274,36 @@ pub(crate) async fn put_off(
         count: count.max(0) as u64,
         next: next.map(Timestamp),
     })
+}
+
+/// Since when a review waits for an answer, as `domain::Review::waits_since` says it.
+const WAITS_SINCE: &str = "max(requested_at, coalesce(snoozed_until, 0),
+             coalesce(json_extract(body, '$.asked_again_at'), 0))";
+
+/// Open reviews that wait since before `cutoff`, those that wait longest first.
+pub(crate) async fn waiting_since(
+    conn: &mut SqliteConnection,
+    cutoff: Timestamp,
+) -> Result<Vec<Review>, ReadError> {
+    let mut query =
+        QueryBuilder::<Sqlite>::new("SELECT body FROM review WHERE state = 'open' AND ");
+    query.push(WAITS_SINCE).push(" <= ").push_bind(cutoff.0);
+    query.push(" ORDER BY ").push(WAITS_SINCE).push(", id");
+    let bodies: Vec<String> = query.build_query_scalar().fetch_all(conn).await?;
+    let parsed = bodies.iter().map(|body| serde_json::from_str(body));
+    Ok(parsed.collect::<Result<_, _>>()?)
+}
+
+/// Since when the review waits that waits longest for an answer.
+pub(crate) async fn longest_wait(
+    conn: &mut SqliteConnection,
+) -> Result<Option<Timestamp>, ReadError> {
+    let mut query = QueryBuilder::<Sqlite>::new("SELECT min(");
+    query
+        .push(WAITS_SINCE)
+        .push(") FROM review WHERE state = 'open'");
+    let since: Option<i64> = query.build_query_scalar().fetch_one(conn).await?;
+    Ok(since.map(Timestamp))
 }
 
 /// Whether a person is asked about `subject` anywhere, or has answered and not yet been heard.

@@ -211,6 +211,13 @@ function ReviewLine({ item }: { item: ReviewItem }) {
             {outcome.answer.note && `: “${oneLine(outcome.answer.note, 300)}”`}
           </>
         )}
+        {outcome.is === "expired" && (
+          <>
+            <strong>Expired</strong>: nobody answered within{" "}
+            <Duration from={item.at} to={outcome.at} />. Nothing was approved or refused; resuming
+            the run asks again.
+          </>
+        )}
         {outcome.is === "withdrawn" && `No longer needed deciding: ${plain(outcome.why)}`}
       </p>
     </Line>

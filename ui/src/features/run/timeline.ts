@@ -60,7 +60,8 @@ export interface ReviewItem {
     | { is: "open" }
     | { is: "snoozed"; until: number }
     | { is: "decided"; answer: Answer; label: string; at: string }
-    | { is: "withdrawn"; why: string; at: string };
+    | { is: "withdrawn"; why: string; at: string }
+    | { is: "expired"; at: string };
   /** Decisions that were taken back, oldest first. */
   reopened: string[];
 }
@@ -265,6 +266,16 @@ const handlers: { [K in Kind]: Handler<K> } = {
     if (!item) return stray(fold, entry, "A decision was taken back");
     if (item.outcome.is === "decided") item.reopened.push(item.outcome.label);
     item.outcome = { is: "open" };
+  },
+  review_expired: (fold, e, entry) => {
+    const item = fold.reviews.get(e.review);
+    if (item) item.outcome = { is: "expired", at: entry.at };
+    else stray(fold, entry, "A review expired: nobody answered it");
+  },
+  review_asked_again: (fold, e, entry) => {
+    const item = fold.reviews.get(e.review);
+    if (item) item.outcome = { is: "open" };
+    else stray(fold, entry, "A review that had expired was asked again");
   },
   review_snoozed: (fold, e) => {
     const item = fold.reviews.get(e.review);

@@ -92,6 +92,7 @@ function pauses(steps: readonly StepView[], now: number): Span[] {
         break;
       case "review_decided":
       case "review_withdrawn":
+      case "review_expired":
         finish(event.review, at);
         break;
       case "wait_began":

@@ -111,6 +111,7 @@ async fn of_rows(working: &Working, rows: &[ReviewRow]) -> Result<Vec<ReviewView
             ReviewStatus::Decided => protocol::ReviewStatus::Decided,
             ReviewStatus::Used => protocol::ReviewStatus::Used,
             ReviewStatus::Withdrawn => protocol::ReviewStatus::Withdrawn,
+            ReviewStatus::Expired => protocol::ReviewStatus::Expired,
         };
         view.ended_at = row.ended_at.map(Into::into);
         view.withdrawn.clone_from(&row.withdrawn);
@@ -166,7 +167,9 @@ async fn views(
         };
         let whole = review.detail_blob.as_ref().and_then(|blob| texts.get(blob));
         let whole = whole.map(|bytes| String::from_utf8_lossy(bytes).into_owned());
-        Ok(ReviewView::new(review, run, call, whole))
+        let mut view = ReviewView::new(review, run, call, whole);
+        view.expires_at = working.engine.expires_at(review).map(Into::into);
+        Ok(view)
     });
     shown.collect()
 }

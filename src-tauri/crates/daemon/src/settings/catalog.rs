@@ -147,6 +147,15 @@ fn work() -> Vec<Spec> {
         ),
         spec(
             WORK,
+            "review_expires_s",
+            "Reviews expire after",
+            "A review nobody has answered for so long expires: nothing is approved or refused, its run stops, and asks \
+             again when it is resumed. 0: none ever expires.",
+            number(0, 365 * DAY_S, "s"),
+            json!(base.review_expires_ms / 1000),
+        ),
+        spec(
+            WORK,
             "verify_tries",
             "Tries to mend",
             "A failing verify command's output goes back to the agent so often before you are asked.",

@@ -434,6 +434,7 @@ fn question(run: RunId, now: Timestamp, n: u32) -> Review {
         digest: None,
         subject: None,
         requested_at: now,
+        asked_again_at: None,
         snoozed_until: None,
         state: ReviewState::Open,
     }

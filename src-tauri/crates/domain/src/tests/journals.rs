@@ -56,6 +56,7 @@ pub(super) fn review(n: u8, op: Option<OpId>) -> Box<Review> {
         digest: op.map(|_| Digest::of("shell", b"{}")),
         subject: None,
         requested_at: Timestamp(0),
+        asked_again_at: None,
         snoozed_until: None,
         state: ReviewState::Open,
     })
@@ -142,7 +143,7 @@ fn offer(run: &Run, kind: u8, n: u8, at: Timestamp) -> Event {
         message: "cut".to_owned(),
         retry_at: None,
     };
-    match kind % 30 {
+    match kind % 32 {
         0 => Event::Queued {
             reason: QueueReason::Resumed,
         },
@@ -205,7 +206,7 @@ fn offer(run: &Run, kind: u8, n: u8, at: Timestamp) -> Event {
         15 | 27 => Event::ReviewDecided {
             review: some_review(n),
             answer: Answer {
-                effective_at: (kind % 30 == 27).then(|| at.plus_ms(i64::from(n))),
+                effective_at: (kind % 32 == 27).then(|| at.plus_ms(i64::from(n))),
                 edit: n.is_multiple_of(3).then(edit),
                 ..answer("approve")
             },
@@ -216,6 +217,13 @@ fn offer(run: &Run, kind: u8, n: u8, at: Timestamp) -> Event {
         29 => Event::ReviewReopened {
             review: some_review(n),
             by: "test".to_owned(),
+        },
+        30 => Event::ReviewExpired {
+            review: some_review(n),
+            after_ms: i64::from(n),
+        },
+        31 => Event::ReviewAskedAgain {
+            review: some_review(n),
         },
         17 if n < 64 => Event::ReviewWithdrawn {
             review: some_review(n),
@@ -381,6 +389,19 @@ proptest! {
                 }
                 Event::ReviewWithdrawn { review, .. } => {
                     decided.remove(review);
+                }
+                Event::ReviewExpired { review, after_ms } => {
+                    prop_assert!(!decided.contains_key(review), "what was decided does not expire");
+                    let since = before.reviews[review].waits_since();
+                    prop_assert!(since.plus_ms(*after_ms) <= entry.at, "not before its time");
+                }
+                Event::ReviewAskedAgain { review } => {
+                    prop_assert!(run.reviews[review].is_open());
+                    prop_assert_eq!(run.reviews[review].waits_since(), entry.at);
+                }
+                Event::Queued { .. } => {
+                    let expired = |r: &crate::Review| r.state == crate::ReviewState::Expired;
+                    prop_assert!(!run.reviews.values().any(expired), "goes on unasked");
                 }
                 Event::OpStarted { op, .. } => {
                     prop_assert!(before.review_of(*op).is_none(), "begun before its decision was used");

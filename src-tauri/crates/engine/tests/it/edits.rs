@@ -59,7 +59,7 @@ async fn told(bench: &Bench, run: RunId) -> (String, store::OpRow) {
     (String::from_utf8_lossy(&text).into_owned(), row)
 }
 
-async fn facts(bench: &Bench, review: &Review) -> engine::CallFacts {
+async fn facts_of(bench: &Bench, review: &Review) -> engine::CallFacts {
     let facts = bench.engine.call_facts(&[review]).await.unwrap();
     facts.into_iter().next().unwrap()
 }
@@ -68,7 +68,7 @@ async fn facts(bench: &Bench, review: &Review) -> engine::CallFacts {
 async fn a_command_runs_as_it_was_changed_and_the_model_is_told() {
     let command = json!({"command": "echo asked > asked.txt"});
     let (bench, run, review) = asked("shell", command.clone()).await;
-    let facts = facts(&bench, &review).await;
+    let facts = facts_of(&bench, &review).await;
     assert!(facts.editable && !facts.low_risk);
     let shown: Value = serde_json::from_str(&facts.arguments.unwrap()).unwrap();
     assert_eq!(shown, command, "what can be changed is shown");
@@ -159,13 +159,13 @@ async fn what_the_call_cannot_be_made_with_is_refused_and_nothing_is_decided() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_question_has_no_arguments_to_change_and_reading_is_low_risk() {
-    let (bench, run, review) = asked("ask_user", json!({"question": "Which?"})).await;
-    let facts = facts(&bench, &review).await;
+    let (bench, _, review) = asked("ask_user", json!({"question": "Which?"})).await;
+    let facts = facts_of(&bench, &review).await;
     assert!(!facts.editable && !facts.low_risk && facts.arguments.is_none());
-    let (bench, run, review) = asked("shell", json!({"command": "ls -la"})).await;
-    let facts = facts(&bench, &review).await;
+    let (bench, _, review) = asked("shell", json!({"command": "ls -la"})).await;
+    let facts = facts_of(&bench, &review).await;
     assert!(facts.editable && facts.low_risk, "careful asks about all");
-    let (bench, run, review) = asked("shell", json!({"command": "ls; rm -r x"})).await;
-    let facts = facts(&bench, &review).await;
+    let (bench, _, review) = asked("shell", json!({"command": "ls; rm -r x"})).await;
+    let facts = facts_of(&bench, &review).await;
     assert!(facts.editable && !facts.low_risk);
 }

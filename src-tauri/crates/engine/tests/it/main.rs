@@ -8,6 +8,7 @@ mod bench;
 mod disk;
 mod edits;
 mod ends;
+mod expiry;
 mod grace;
 mod limits;
 mod long;

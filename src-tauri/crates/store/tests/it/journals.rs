@@ -40,6 +40,7 @@ fn review(run: RunId, n: u8, op: OpId) -> Box<Review> {
         digest: None,
         subject: n.is_multiple_of(3).then(|| "key".to_owned()),
         requested_at: Timestamp(i64::from(n)),
+        asked_again_at: None,
         snoozed_until: None,
         state: ReviewState::Open,
     })

@@ -30,6 +30,7 @@ fn asked(run: RunId, n: u8, at: i64) -> Event {
             digest: None,
             subject: Some(format!("subject {n}")),
             requested_at: Timestamp(at),
+            asked_again_at: None,
             snoozed_until: None,
             state: ReviewState::Open,
         }),

@@ -189,6 +189,7 @@ fn question(run: domain::RunId, id: ReviewId) -> Review {
         digest: None,
         subject: None,
         requested_at: Timestamp(0),
+        asked_again_at: None,
         snoozed_until: None,
         state: ReviewState::Open,
     }
