@@ -158,3 +158,45 @@ async fn one_answer_for_equals_is_many_decisions_each_its_own() -> Result<()> {
     assert_eq!(open["reviews"][0]["id"], reviews[3].as_str());
     Ok(())
 }
+
+#[tokio::test]
+async fn one_answer_for_what_a_rule_asked_about_is_given_only_when_it_is_asked_for() -> Result<()> {
+    let world = World::new().await?;
+    for (script, command) in [
+        ("a", "git push origin main"),
+        ("b", "git push origin other"),
+        ("c", "sh unknown.sh"),
+    ] {
+        world.server.script(script, one_command(command));
+    }
+    let (mut runs, mut reviews, mut rules) = (Vec::new(), Vec::new(), Vec::new());
+    for script in ["a", "b", "c"] {
+        let run = world.start(script, &[]).await?;
+        let review = world.review(&run, "tool_call").await?;
+        rules.push(text(&review, "rule_id")?);
+        reviews.push(text(&review, "id")?);
+        runs.push(run);
+    }
+    ensure!(rules[0] == rules[1] && rules[0] != rules[2], "{rules:?}");
+    let dry = ["reject", &reviews[0], "--group=rule", "--dry-run"];
+    let would = world.json(&dry).await?;
+    assert_eq!(would["would_decide"], json!([reviews[0], reviews[1]]));
+    let open = world.json(&["reviews"]).await?;
+    assert_eq!(list(&open, "reviews")?.len(), 3, "nothing was decided");
+    // The very same call is still only that.
+    let alone = world.json(&["reject", &reviews[2], "--group"]).await?;
+    assert_eq!(list(&alone, "decided")?.len(), 1);
+    let said = world
+        .cli(&["reject", &reviews[0], "--group=rule"])
+        .await?
+        .ok()?
+        .stdout;
+    ensure!(
+        said.lines().count() == 2 && said.contains("$ git push origin other"),
+        "{said}"
+    );
+    for run in &runs {
+        world.completed(run).await?;
+    }
+    Ok(())
+}

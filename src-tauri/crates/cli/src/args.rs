@@ -1,6 +1,7 @@
 //! The command line (DESIGN §6).
 
 mod admin;
+mod limits;
 mod policy;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -9,6 +10,7 @@ use domain::{NanoUsd, Preset, RunState, WorkspaceMode};
 pub(crate) use admin::{
     BackendCommand, BackendNew, DaemonCommand, ServiceCommand, Topic, WebhookCommand,
 };
+pub(crate) use limits::{BucketSetArgs, LimitsArgs, LimitsCommand, ThrottleArgs};
 pub(crate) use policy::{PolicyCommand, PolicyTestArgs};
 
 use crate::parse;
@@ -85,8 +87,10 @@ pub(crate) enum Command {
     Policy(PolicyCommand),
     /// Show what was spent
     Cost(CostArgs),
-    /// Show rate limits and pauses
-    Limits,
+    /// Show rate limits, pauses and buckets, or make a bucket for calls of something outside
+    Limits(LimitsArgs),
+    /// Run a command when a bucket has room for one more call
+    Throttle(ThrottleArgs),
     /// The background process that owns all runs
     #[command(subcommand)]
     Daemon(DaemonCommand),
@@ -339,6 +343,15 @@ pub(crate) struct ReviewsArgs {
     pub(crate) limit: Option<u32>,
 }
 
+/// What else an answer is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Group {
+    /// What asks for the very same call
+    Call,
+    /// What the same rule asked about
+    Rule,
+}
+
 /// `approve`
 #[derive(Debug, Args)]
 pub(crate) struct ApproveArgs {
@@ -350,14 +363,16 @@ pub(crate) struct ApproveArgs {
     /// Let the call run with these arguments instead, a JSON object; the agent is told
     #[arg(long, value_name = "JSON")]
     pub(crate) arguments: Option<String>,
-    /// Also for every other open review that asks for the very same call
-    #[arg(long, conflicts_with = "arguments")]
-    pub(crate) group: bool,
+    /// Also for every other open review that asks for the very same call; with --group=rule, for
+    /// every one the same rule asked about, whatever it asks for
+    #[arg(long, value_name = "WHAT", num_args = 0..=1, require_equals = true,
+          default_missing_value = "call", conflicts_with = "arguments")]
+    pub(crate) group: Option<Group>,
     /// Allow its like in this project from now on, by the narrowest rule
     #[arg(long, conflicts_with_all = ["arguments", "group"])]
     pub(crate) always: bool,
-    /// With --always: only say what would be allowed
-    #[arg(long, requires = "always")]
+    /// With --always or --group: only say what would be allowed
+    #[arg(long)]
     pub(crate) dry_run: bool,
 }
 
@@ -369,9 +384,14 @@ pub(crate) struct RejectArgs {
     /// A remark for the agent
     #[arg(long, value_name = "TEXT")]
     pub(crate) note: Option<String>,
-    /// Also for every other open review that asks for the very same call
-    #[arg(long)]
-    pub(crate) group: bool,
+    /// Also for every other open review that asks for the very same call; with --group=rule, for
+    /// every one the same rule asked about, whatever it asks for
+    #[arg(long, value_name = "WHAT", num_args = 0..=1, require_equals = true,
+          default_missing_value = "call")]
+    pub(crate) group: Option<Group>,
+    /// With --group: only say what would be rejected
+    #[arg(long, requires = "group")]
+    pub(crate) dry_run: bool,
 }
 
 /// `undo`

@@ -34,11 +34,19 @@ export function BulkBar(props: {
   );
 }
 
-/** Several runs ask for the very same call: they can be answered together, if that is wanted. */
-export function SameBar(props: { count: number; onChoose: () => void }) {
+/**
+ * Several items ask for the very same call, or (where they are grouped so) were asked about by the
+ * same rule: they can be answered together, if that is wanted.
+ */
+export function SameBar(props: { count: number; by: "call" | "rule"; onChoose: () => void }) {
   return (
     <section className={styles.bulk} aria-label="Equal items">
-      <span>{plural(props.count, "item")} ask for this very call</span>
+      <span>
+        {plural(props.count, "item")}{" "}
+        {props.by === "call"
+          ? "ask for this very call"
+          : "were flagged by this rule, each for its own call"}
+      </span>
       <Button small keys="=" onPress={props.onChoose}>
         Select them
       </Button>

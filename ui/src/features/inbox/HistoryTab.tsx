@@ -19,14 +19,15 @@ const FILTERS = [
   { id: "reject", label: "Rejected" },
   { id: "other", label: "Answered otherwise" },
   { id: "withdrawn", label: "Withdrawn" },
+  { id: "expired", label: "Expired" },
 ] as const;
 type FilterId = (typeof FILTERS)[number]["id"];
 
 function fits(review: ReviewView, filter: FilterId, words: string): boolean {
   const choice = review.answer?.choice;
   const isKind =
-    filter === "withdrawn"
-      ? review.state === "withdrawn"
+    filter === "withdrawn" || filter === "expired"
+      ? review.state === filter
       : filter === "other"
         ? choice !== undefined && choice !== "approve" && choice !== "reject"
         : filter === "decided" || choice === filter;
@@ -42,7 +43,9 @@ function fits(review: ReviewView, filter: FilterId, words: string): boolean {
 export function HistoryTab() {
   const [filter, setFilter] = useState<FilterId>("decided");
   const [words, setWords] = useState("");
-  const history = useReviewHistory(filter === "withdrawn" ? "all" : "decided");
+  const history = useReviewHistory(
+    filter === "withdrawn" || filter === "expired" ? "all" : "decided",
+  );
   const read = useMemo(() => history.data?.pages.flatMap((p) => p.reviews) ?? [], [history.data]);
   const shown = useMemo(() => read.filter((r) => fits(r, filter, words)), [read, filter, words]);
   const isFiltering = words.trim() !== "" || filter !== "decided";
@@ -115,8 +118,10 @@ export function HistoryTab() {
   );
 }
 
+const ENDS = { withdrawn: "Withdrawn", expired: "Expired" } as const;
+
 function toneOf(review: ReviewView): Tone {
-  if (review.state === "withdrawn") return "calm";
+  if (review.state === "withdrawn" || review.state === "expired") return "calm";
   if (review.answer?.choice === "approve") return "good";
   return review.answer?.choice === "reject" ? "bad" : "accent";
 }
@@ -140,8 +145,8 @@ function Decision({ review }: { review: ReviewView }) {
       </div>
       <span className={styles.choice}>
         <Badge tone={toneOf(review)}>
-          {review.state === "withdrawn"
-            ? "Withdrawn"
+          {review.state === "withdrawn" || review.state === "expired"
+            ? ENDS[review.state]
             : oneLine(labelOf(review, answer?.choice ?? ""), 30)}
         </Badge>
       </span>

@@ -19,10 +19,16 @@ import { type Grouping, undecided } from "./queue";
 const TABS = ["queue", "snoozed", "catch-up", "history"] as const;
 type InboxTab = (typeof TABS)[number];
 
-const NEXT: Record<Grouping, Grouping> = { run: "kind", kind: "same", same: "run" };
+const NEXT: Record<Grouping, Grouping> = {
+  run: "kind",
+  kind: "rule",
+  rule: "same",
+  same: "run",
+};
 const GROUP_BY: Record<Grouping, string> = {
   run: "Group by run",
   kind: "Group by kind",
+  rule: "Group by rule",
   same: "Group equals",
 };
 

@@ -13,7 +13,16 @@ import styles from "./InboxRoom.module.css";
 import { select, useInboxState } from "./inbox-state";
 import { kindWords, offers } from "./kinds";
 import { QueueList } from "./QueueList";
-import { type Grouping, groupQueue, keepSelection, moved, orderOf, sameAs } from "./queue";
+import {
+  type Grouping,
+  groupQueue,
+  keepSelection,
+  moved,
+  orderOf,
+  ruleOf,
+  sameAs,
+  sameRuleAs,
+} from "./queue";
 import { ReviewPanel } from "./ReviewPanel";
 import { useInboxActions } from "./use-inbox-actions";
 import { useSnooze } from "./use-snooze";
@@ -60,7 +69,12 @@ export function Queue(props: {
     return some.length > 0 ? some : review ? [review] : [];
   }, [reviews, chosen, review]);
 
-  const equals = useMemo(() => sameAs(review, reviews), [review, reviews]);
+  // By rule only where somebody looks at them so: what they ask for differs.
+  const byRule = grouping === "rule";
+  const equals = useMemo(
+    () => (byRule ? sameRuleAs(review, reviews) : sameAs(review, reviews)),
+    [byRule, review, reviews],
+  );
   // As they are now: what comes in later and asks the same is not among them.
   const chooseEquals = () => setChosen(new Set(equals.map((r) => r.id)));
 
@@ -162,7 +176,11 @@ export function Queue(props: {
               />
             )}
             {chosen.size === 0 && equals.length > 1 && (
-              <SameBar count={equals.length} onChoose={chooseEquals} />
+              <SameBar
+                count={equals.length}
+                by={byRule ? "rule" : "call"}
+                onChoose={chooseEquals}
+              />
             )}
             {none ? (
               props.empty
@@ -206,6 +224,7 @@ export function Queue(props: {
 
 function titleOf(review: ReviewView, grouping: Grouping): string {
   if (grouping === "run") return review.run_title ?? review.run;
+  if (grouping === "rule") return ruleOf(review) ?? "Asked by no rule";
   return grouping === "kind" ? kindWords(review.kind).group : review.title;
 }
 

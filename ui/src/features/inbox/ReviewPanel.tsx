@@ -96,6 +96,11 @@ function Head({ review, around }: { review: ReviewView; around: ReviewDetail | u
             {run.backend} · {run.answered_by.at(-1) ?? run.model}
           </span>
         )}
+        {review.expires_at && !review.snoozed_until && (
+          <span title="Nothing is approved or refused then: its run stops, and asks again when it is resumed">
+            Expires <Countdown until={review.expires_at} />
+          </span>
+        )}
         {review.snoozed_until && (
           <span>
             Snoozed, comes back <Countdown until={review.snoozed_until} />
@@ -113,6 +118,15 @@ function Outcome({ review }: { review: ReviewView }) {
     return (
       <Notice title="No longer needs deciding">
         {review.withdrawn ? plain(review.withdrawn) : null}
+      </Notice>
+    );
+  }
+  if (review.state === "expired") {
+    return (
+      <Notice title="Nobody answered in time">
+        It expired <RelativeTime at={review.ended_at} />. Nothing was approved or refused.{" "}
+        <PlaceLink to={{ room: "run", run: review.run }}>Resume the run</PlaceLink> to be asked
+        again.
       </Notice>
     );
   }

@@ -7,7 +7,7 @@ interface InboxState {
   grouping: Grouping;
 }
 
-const GROUPINGS: readonly Grouping[] = ["run", "kind", "same"];
+const GROUPINGS: readonly Grouping[] = ["run", "kind", "rule", "same"];
 const KEY = "longhaul.inbox.grouping";
 
 export const useInboxState = create<InboxState>(() => ({

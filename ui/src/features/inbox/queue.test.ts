@@ -1,6 +1,15 @@
 import { describe, expect, it } from "vitest";
 import { ago, aReview } from "../../test/fixtures";
-import { groupQueue, keepSelection, moved, orderOf, sameAs, snoozeTimes, undecided } from "./queue";
+import {
+  groupQueue,
+  keepSelection,
+  moved,
+  orderOf,
+  sameAs,
+  sameRuleAs,
+  snoozeTimes,
+  undecided,
+} from "./queue";
 
 const old = aReview({ id: "old", run: "b", requested_at: ago(900) });
 const middle = aReview({ id: "middle", run: "a", kind: "question", requested_at: ago(600) });
@@ -37,6 +46,26 @@ describe("equals", () => {
       ["middle"],
       ["one", "two"],
     ]);
+  });
+});
+
+describe("the same rule", () => {
+  const push = aReview({ id: "push", rule_id: "balanced:beyond", requested_at: ago(500) });
+  const publish = aReview({ id: "publish", rule_id: "balanced:beyond", requested_at: ago(400) });
+  const here = aReview({ id: "here", rule_id: "project:ci", run_project: "/a" });
+  const there = aReview({ id: "there", rule_id: "project:ci", run_project: "/b" });
+  const all = [push, publish, here, there, old];
+
+  it("groups what it asked about, and the rest apart", () => {
+    const groups = groupQueue(all, "rule", (r) => r.rule_id ?? "none");
+    const ids = groups.map((g) => g.items.map((r) => r.id));
+    expect(ids).toEqual([["old"], ["push", "publish"], ["here"], ["there"]]);
+  });
+
+  it("is not the same in another project, and none is not one", () => {
+    expect(sameRuleAs(push, all)).toEqual([push, publish]);
+    expect(sameRuleAs(here, all)).toEqual([here]);
+    expect(sameRuleAs(old, all)).toEqual([]);
   });
 });
 

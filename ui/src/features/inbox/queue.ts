@@ -1,6 +1,6 @@
 import type { ReviewKind, ReviewView } from "../../ipc/bindings";
 
-export type Grouping = "run" | "kind" | "same";
+export type Grouping = "run" | "kind" | "rule" | "same";
 
 export interface Group {
   key: string;
@@ -38,6 +38,7 @@ export function groupQueue(
 
 function keyBy(review: ReviewView, by: Grouping): string {
   if (by === "run") return review.run;
+  if (by === "rule") return ruleOf(review) ?? "";
   // What nothing else can ask for is a group of its own.
   return by === "kind" ? review.kind : (review.same ?? review.id);
 }
@@ -46,6 +47,19 @@ function keyBy(review: ReviewView, by: Grouping): string {
 export function sameAs(review: ReviewView | null, all: readonly ReviewView[]): ReviewView[] {
   if (!review?.same) return [];
   return all.filter((other) => other.same === review.same);
+}
+
+/** The rule that asked. Rules of a single project are different ones in each. */
+export function ruleOf(review: ReviewView): string | null {
+  if (!review.rule_id) return null;
+  const ofProject = /^(project|here):/.test(review.rule_id);
+  return ofProject ? `${review.rule_id} in ${review.run_project}` : review.rule_id;
+}
+
+/** All that the same rule asked about as this one, itself among them. */
+export function sameRuleAs(review: ReviewView | null, all: readonly ReviewView[]): ReviewView[] {
+  const rule = review && ruleOf(review);
+  return rule ? all.filter((other) => ruleOf(other) === rule) : [];
 }
 
 /** The ids as they stand on screen, top to bottom. */

@@ -1,11 +1,14 @@
 //! The review queue.
 
+use domain::ReviewId;
 use protocol::{
     DecideRequest, Decided, ReviewRequest, ReviewStatus, ReviewView, ReviewsRequest, ReviewsStatus,
     RulePreview, RulePreviewRequest, SnoozeRequest, UndoRequest,
 };
 
-use crate::args::{AnswerArgs, ApproveArgs, RejectArgs, ReviewsArgs, SnoozeArgs, UndoArgs, Which};
+use crate::args::{
+    AnswerArgs, ApproveArgs, Group, RejectArgs, ReviewsArgs, SnoozeArgs, UndoArgs, Which,
+};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::ids;
@@ -69,6 +72,12 @@ fn outcome(context: &Context, review: &ReviewView) -> Option<String> {
         (ReviewStatus::Used, _) => Some("acted on".to_owned()),
         (ReviewStatus::Withdrawn, Some(why)) => Some(format!("withdrawn: {}", safe(why))),
         (ReviewStatus::Withdrawn, None) => Some("withdrawn".to_owned()),
+        (ReviewStatus::Expired, _) => {
+            let when = review.ended_at.map(ago).unwrap_or_default();
+            Some(format!(
+                "expired {when}: nobody answered, so nothing was approved or refused (`longhaul resume` asks again)"
+            ))
+        }
         (ReviewStatus::Decided, _) => review
             .effective_at
             .map(|at| format!("takes effect {}", ago(at))),
@@ -103,6 +112,12 @@ fn words(context: &Context, review: &ReviewView, all: &[ReviewView]) -> String {
     }
     if !review.why.is_empty() {
         lines.push(format!("  why: {}", safe(&review.why)));
+    }
+    if let Some(at) = review.expires_at {
+        let at = times::relative(at.0, context.now());
+        lines.push(format!(
+            "  expires {at} if nobody answers: its run stops then, and asks again when resumed"
+        ));
     }
     lines.extend(
         safe(&review.detail)
@@ -169,8 +184,14 @@ pub(super) async fn approve(context: &Context, args: ApproveArgs) -> Result<u8, 
         arguments,
         ..DecideRequest::default()
     };
-    if args.group {
-        return decide_all(context, request).await;
+    if let Some(group) = args.group {
+        return decide_all(context, request, (group, args.dry_run)).await;
+    }
+    if args.dry_run && !args.always {
+        return Err(Failure::usage(
+            "--dry-run says what a rule or a group would allow",
+            "give --always or --group with it",
+        ));
     }
     decide(context, request).await
 }
@@ -191,15 +212,33 @@ pub(super) async fn reject(context: &Context, args: RejectArgs) -> Result<u8, Fa
         by: "cli".to_owned(),
         ..DecideRequest::default()
     };
-    if args.group {
-        return decide_all(context, request).await;
+    if let Some(group) = args.group {
+        return decide_all(context, request, (group, args.dry_run)).await;
     }
     decide(context, request).await
 }
 
-/// One decision for all that ask for the very same call: each is decided by itself and holds
-/// for its own arguments only. One that somebody else decided meanwhile stays as it is.
-async fn decide_all(context: &Context, request: DecideRequest) -> Result<u8, Failure> {
+/// Whether a review is one of `named`'s group.
+fn belongs(review: &ReviewView, named: &ReviewView, group: Group) -> bool {
+    match group {
+        Group::Call => review.same.is_some() && review.same == named.same,
+        Group::Rule => {
+            // Rules of a single project are different ones in each.
+            let of_project = |id: &str| id.starts_with("project:") || id.starts_with("here:");
+            let rule = review.rule_id.as_deref();
+            rule.is_some_and(|id| !of_project(id) || review.run_project == named.run_project)
+                && review.rule_id == named.rule_id
+        }
+    }
+}
+
+/// One decision for all of a group: each is decided by itself and holds for its own arguments
+/// only. One that somebody else decided meanwhile stays as it is.
+async fn decide_all(
+    context: &Context,
+    request: DecideRequest,
+    (group, dry_run): (Group, bool),
+) -> Result<u8, Failure> {
     let client = context.client().await?;
     let review = request.review.clone();
     let named = client.review(ReviewRequest { review }).await?.review;
@@ -208,10 +247,29 @@ async fn decide_all(context: &Context, request: DecideRequest) -> Result<u8, Fai
         ..ReviewsRequest::default()
     };
     let queue = client.reviews(open).await?.reviews;
-    let is_same = |r: &&ReviewView| r.id != named.id && r.same.is_some() && r.same == named.same;
-    let others: Vec<ReviewView> = queue.iter().filter(is_same).cloned().collect();
+    if group == Group::Rule && named.rule_id.is_none() {
+        return Err(Failure::usage(
+            "no rule asked about this one",
+            "answer it by itself, without --group=rule",
+        ));
+    }
+    let in_group = |r: &&ReviewView| r.id != named.id && belongs(r, &named, group);
+    let others = queue.iter().filter(in_group);
+    let all: Vec<&ReviewView> = std::iter::once(&named).chain(others).collect();
+    let titles = |ids: &[ReviewId], word: &str| {
+        let told = all.iter().filter(|review| ids.contains(&review.id));
+        let line = |r: &&ReviewView| format!("{}  {word}  {}", r.id, safe(&r.title));
+        told.map(line).collect::<Vec<_>>().join("\n")
+    };
+    if dry_run {
+        let ids: Vec<ReviewId> = all.iter().map(|review| review.id).collect();
+        let shown = serde_json::json!({ "would_decide": ids });
+        let word = format!("would {}", request.choice);
+        context.print.either(&shown, || titles(&ids, &word))?;
+        return Ok(0);
+    }
     let mut done: Vec<Decided> = Vec::new();
-    for review in std::iter::once(&named).chain(&others) {
+    for review in &all {
         let request = DecideRequest {
             review: review.id.to_string(),
             ..request.clone()
@@ -227,8 +285,8 @@ async fn decide_all(context: &Context, request: DecideRequest) -> Result<u8, Fai
     context
         .print
         .either(&serde_json::json!({ "decided": done }), || {
-            let line = |decided: &Decided| format!("{}  {}", decided.review, safe(&decided.choice));
-            done.iter().map(line).collect::<Vec<_>>().join("\n")
+            let ids: Vec<ReviewId> = done.iter().map(|decided| decided.review).collect();
+            titles(&ids, &safe(&request.choice))
         })?;
     Ok(0)
 }
