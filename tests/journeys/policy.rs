@@ -341,8 +341,57 @@ async fn a_rule_that_never_decides_is_named() -> Result<()> {
         said.contains("rules that decided nothing since") && said.contains("user:publishing"),
         "{said}"
     );
-    let shown = world.cli(&["policy", "show", "--project", &project]);
-    let shown = shown.await?.ok()?.stdout;
+    let args = ["policy", "show", "--project", &project];
+    let shown = world.cli(&args).await?.ok()?.stdout;
     ensure!(shown.contains("deny     never  publishing"), "{shown}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn broken_rules_of_a_project_are_named_in_health_until_they_are_mended() -> Result<()> {
+    let world = World::new().await?;
+    world.server.script("list", one_command("ls"));
+    let run = world.start("list", &[]).await?;
+    world.completed(&run).await?;
+    let doctor = async || -> Result<Vec<Value>> {
+        let report = world.cli(&["doctor", "--json"]).await?;
+        let report: Value = serde_json::from_str(&report.stdout)?;
+        let findings = report["findings"].as_array().context("findings")?.clone();
+        let rules = findings.into_iter().filter(|f| f["area"] == "rules");
+        Ok(rules.collect())
+    };
+    assert_eq!(doctor().await?, Vec::<Value>::new());
+    world
+        .project
+        .write(".longhaul/policy.toml", "[[rule]]\nname = 3\n")?;
+    let found = doctor().await?;
+    ensure!(
+        found.len() == 1 && text(&found[0], "what")?.contains("line 2, column 8"),
+        "{found:?}"
+    );
+    world.project.write(".longhaul/policy.toml", "")?;
+    assert_eq!(doctor().await?, Vec::<Value>::new());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_home_among_temporary_files_is_no_temporary_file() -> Result<()> {
+    let world = World::new().await?;
+    let project = world.project.path().display().to_string();
+    let home = world.daemon.home.place("user").display().to_string();
+    ensure!(
+        home.starts_with("/tmp/"),
+        "this test is about such a home: {home}"
+    );
+    let verdict = async |command: &str| -> Result<String> {
+        let args = ["policy", "test", command, "--project", &project];
+        text(&world.json(&args).await?, "verdict")
+    };
+    assert_eq!(verdict(&format!("touch {home}/.cache/x")).await?, "review");
+    assert_eq!(verdict(&format!("rm -rf {home}")).await?, "review");
+    let status = world.json(&["daemon", "status"]).await?;
+    if status["sandbox"]["used"] == true {
+        assert_eq!(verdict("touch /tmp/elsewhere").await?, "allow");
+    }
     Ok(())
 }

@@ -102,6 +102,17 @@ pub struct ServiceState {
     pub words: String,
 }
 
+/// A file of rules that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, specta::Type)]
+pub struct BrokenRules {
+    /// The file.
+    pub file: String,
+    /// The project whose rules they are; absent for the user's own.
+    pub project: Option<String>,
+    /// What is wrong with it, with line and column where known.
+    pub why: String,
+}
+
 /// How everything is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, specta::Type)]
 pub struct Health {
@@ -122,6 +133,9 @@ pub struct Health {
     /// Folders of the user's that are held, and who waits for them.
     #[serde(default)]
     pub locks: Vec<LockView>,
+    /// Files of rules that cannot be read: what they should speak of is all reviewed.
+    #[serde(default)]
+    pub broken_rules: Vec<BrokenRules>,
     /// Whether the OS starts the daemon.
     pub service: ServiceState,
     /// Whether keys can be kept in the OS keychain.

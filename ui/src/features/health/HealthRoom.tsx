@@ -13,6 +13,7 @@ import styles from "./HealthRoom.module.css";
 import { Heartbeats } from "./Heartbeats";
 import { Locks } from "./Locks";
 import { LogTail } from "./LogTail";
+import { Rules } from "./Rules";
 import { Workspaces } from "./Workspaces";
 
 /** Is it all alive, and is there room to go on. */
@@ -30,6 +31,7 @@ export function HealthRoom() {
         )}
       </Loaded>
       <Gates />
+      {health.data && <Rules broken={health.data.broken_rules ?? []} />}
       {health.data && <Locks locks={health.data.locks ?? []} />}
       <Figures />
       <Doctor />

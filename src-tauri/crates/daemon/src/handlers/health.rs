@@ -154,12 +154,12 @@ pub(crate) async fn doctor(api: &Api, _request: DoctorRequest) -> Result<DoctorR
         problem("space", words, "Free some space on that disk.");
     }
     if let Some(working) = &api.inner.working {
-        if let Some(why) = working.engine.rules_trouble().await {
+        for broken in super::idle_rules::broken(working).await? {
             let advice = "Everything is reviewed until the file can be read: mend it there.";
             findings.push(Finding {
                 level: FindingLevel::Problem,
                 area: "rules".to_owned(),
-                what: why,
+                what: format!("{}: {}", broken.file, broken.why),
                 advice: Some(advice.to_owned()),
             });
         }

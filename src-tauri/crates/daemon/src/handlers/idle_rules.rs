@@ -1,18 +1,40 @@
-//! How often the rules in force decided, and which of them never did.
+//! How the rules in force do: how often they decided, which of them never did, and whose file
+//! cannot be read.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use domain::{Preset, Timestamp};
 use engine::{Engine, FileState, InForce, Layer, Source};
-use protocol::{ApiError, IdleRule};
+use protocol::{ApiError, BrokenRules, IdleRule};
 use store::{RuleCounts, Store};
+
+use crate::api::Working;
 
 /// How far back is looked.
 pub(super) const LOOKED_BACK_MS: i64 = 30 * 24 * 3_600_000;
 
 /// Projects whose rules are looked at for those that never decide.
-const PROJECTS: usize = 100;
+const PROJECTS: u32 = 100;
+
+/// The files of rules that cannot be read: the user's, and those of projects worked on last.
+pub(super) async fn broken(working: &Working) -> Result<Vec<BrokenRules>, ApiError> {
+    let projects = working.store.projects(PROJECTS).await;
+    let projects = projects.map_err(ApiError::internal)?.into_iter();
+    let projects: Vec<PathBuf> = projects.map(|p| p.path.into()).collect();
+    let broken = working.engine.broken_rules(&projects).await;
+    let shown = broken.into_iter().map(|(file, why)| {
+        let of = |project: &&PathBuf| file.path.starts_with(project);
+        let own = file.source == Source::Project;
+        let project = projects.iter().filter(|_| own).find(of);
+        BrokenRules {
+            project: project.map(|project| project.display().to_string()),
+            file: file.path.display().to_string(),
+            why,
+        }
+    });
+    Ok(shown.collect())
+}
 
 /// What was counted of rules' decisions since some moment.
 pub(super) struct Counted {
@@ -51,7 +73,7 @@ impl Counted {
         let uses = &self.counts.uses;
         let projects: BTreeSet<&str> = uses.iter().map(|used| used.project.as_str()).collect();
         let mut idle = Vec::new();
-        for (n, project) in projects.into_iter().take(PROJECTS).enumerate() {
+        for (n, project) in projects.into_iter().take(PROJECTS as usize).enumerate() {
             let in_force = engine.rules_in_force(None, Path::new(project)).await;
             if n == 0 {
                 self.add(&in_force, Source::User, None, &mut idle);

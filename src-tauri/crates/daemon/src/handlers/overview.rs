@@ -46,6 +46,7 @@ pub(crate) async fn health(api: &Api, _request: HealthRequest) -> Result<Health,
         free_bytes,
         backups,
         live: live(api, working).await?,
+        broken_rules: super::idle_rules::broken(working).await?,
         service: service.unwrap_or_else(|error| ServiceState {
             installed: false,
             running: None,
