@@ -165,7 +165,7 @@ async fn one_answer_for_what_a_rule_asked_about_is_given_only_when_it_is_asked_f
     for (script, command) in [
         ("a", "git push origin main"),
         ("b", "git push origin other"),
-        ("c", "sh unknown.sh"),
+        ("c", "cat .env"),
     ] {
         world.server.script(script, one_command(command));
     }

@@ -355,6 +355,73 @@ export type BlockView = {
 	text: string,
 };
 
+/**  A file of rules that cannot be read. */
+export type BrokenRules = {
+	/**  The file. */
+	file: string,
+	/**  The project whose rules they are; absent for the user's own. */
+	project: string | null,
+	/**  What is wrong with it, with line and column where known. */
+	why: string,
+};
+
+/**  Whether one call may be made now. */
+export type BucketGrant = {
+	/**  It may, and is counted, durably. */
+	granted: boolean,
+	/**  When to ask again, where not. */
+	until: Moment | null,
+	/**  Why not. */
+	cause: string | null,
+	/**  The place in line, for asking again. */
+	ticket: number | null,
+};
+
+/**  Removes a bucket, or what it sets aside for a project. */
+export type BucketRemove = {
+	/**  Its name. */
+	name: string,
+	/**  Only what is set aside for this folder's project. */
+	project?: string | null,
+};
+
+/**  Makes a bucket, or gives one other caps. What was used of it stays used. */
+export type BucketSet = {
+	/**  Its name: letters, digits, `.`, `-` and `_`. */
+	name: string,
+	/**  Only sets `per_day` calls aside for this folder's project (an absolute path). */
+	project?: string | null,
+	/**  Calls in any minute; no cap if absent. */
+	per_minute?: number | null,
+	/**  Calls in a day; no cap if absent. */
+	per_day?: number | null,
+	/**  Calls in a calendar month; no cap if absent. */
+	per_month?: number | null,
+};
+
+/**  Calls of a day set aside for one project. */
+export type BucketShare = {
+	/**  Its folder. */
+	project: string,
+	/**  Calls allowed in a day. */
+	per_day: number,
+	/**  Calls of this day. */
+	used_day: number,
+};
+
+/**  Asks whether one call may be made now. It is counted if it may. */
+export type BucketTake = {
+	/**  The bucket's name. */
+	name: string,
+	/**  The folder the call is made for. */
+	folder?: string | null,
+	/**
+	 *  The place in line that an earlier answer named: who asked first goes first. It is kept
+	 *  for 45 s.
+	 */
+	ticket?: number | null,
+};
+
 /**  One gate: a credential all of whose calls pass through it. */
 export type BucketView = {
 	/**  The credential's fingerprint or the named bucket. */
@@ -975,6 +1042,12 @@ result?: BlobRef | null; charge?: Charge | null } |
 { kind: "review_used"; review: ReviewId } | 
 /**  The decision was undone before it took effect: somebody has to decide again. */
 { kind: "review_reopened"; review: ReviewId; by: string } | 
+/**  Nobody answered for so long: neither yes nor no. */
+{ kind: "review_expired"; review: ReviewId; 
+/**  How long it had waited for an answer when it expired. */
+after_ms: number } | 
+/**  One that had expired is open again, because its run goes on. */
+{ kind: "review_asked_again"; review: ReviewId } | 
 /**  "Not now." */
 { kind: "review_snoozed"; review: ReviewId; until: Timestamp } | 
 /**  It no longer needs deciding. */
@@ -1223,6 +1296,8 @@ export type Health = {
 	live: LiveRun[],
 	/**  Folders of the user's that are held, and who waits for them. */
 	locks?: LockView[],
+	/**  Files of rules that cannot be read: what they should speak of is all reviewed. */
+	broken_rules?: BrokenRules[],
 	/**  Whether the OS starts the daemon. */
 	service: ServiceState,
 	/**  Whether keys can be kept in the OS keychain. */
@@ -1253,6 +1328,22 @@ export type HunkName = {
 	digest: string,
 };
 
+/**  A rule that is in force and decided nothing. */
+export type IdleRule = {
+	/**  Its whole id, such as `user:no-npm`. */
+	rule_id: string,
+	/**  What a person reads when it decides. */
+	name: string,
+	/**  What it would decide. */
+	outcome: Verdict,
+	/**  Where it comes from, in words. */
+	source: string,
+	/**  The project it is for, where it is for one; an absolute path. */
+	project: string | null,
+	/**  The file it is written in; none for one that is built in. */
+	file: string | null,
+};
+
 /**  Why a run was stopped without the user's wish. */
 export type InterruptCause = 
 /**  The daemon died. */
@@ -1264,7 +1355,9 @@ export type InterruptCause =
 /**  Nothing was heard for too long. */
 "stalled" | 
 /**  The agent's process ended without a result. */
-"agent_died";
+"agent_died" | 
+/**  Nobody answered a review in time. */
+"unanswered";
 
 /**  Any JSON document. */
 export type Json = 
@@ -1361,10 +1454,12 @@ export type LayerState =
 /**  Asks for the limiter's gates. */
 export type LimitsRequest = Record<string, never>;
 
-/**  Every gate that has been used or is paused. */
+/**  Every gate that has been used or is paused, and the named buckets. */
 export type LimitsView = {
 	/**  The gates. */
 	limits: BucketView[],
+	/**  The buckets the user has made, by name. */
+	buckets?: NamedBucket[],
 };
 
 /**  A run that works or waits. */
@@ -1492,6 +1587,32 @@ export type MessageRequest = {
  *  (`2026-11-21T04:17:02.000Z`).
  */
 export type Moment = string;
+
+/**  A bucket the user has made: how often something outside may be called, and was. */
+export type NamedBucket = {
+	/**  Its name. */
+	name: string,
+	/**  Calls allowed in any minute; null: no cap. */
+	per_minute: number | null,
+	/**  Calls allowed in a day (UTC); null: no cap. */
+	per_day: number | null,
+	/**  Calls allowed in a calendar month (UTC); null: no cap. */
+	per_month: number | null,
+	/**  Calls of the last minute. */
+	used_minute: number,
+	/**  Calls of this day. */
+	used_day: number,
+	/**  Calls of this month. */
+	used_month: number,
+	/**  Callers that wait. */
+	waiting: number,
+	/**  When the next call may be made, where not now. */
+	until: Moment | null,
+	/**  Why not now. */
+	cause: string | null,
+	/**  What is set aside for projects. */
+	shares: BucketShare[],
+};
 
 /**
  *  An amount in nano-USD (10⁻⁹ dollars). One token at $0.10 per million is
@@ -1861,6 +1982,11 @@ export type PolicyRule = {
 	name: string,
 	/**  What it decides. */
 	outcome: Verdict,
+	/**
+	 *  About how many calls it decided in the last 30 days (for rules of one project: calls
+	 *  of that project's runs). Absent while no rule's decisions were counted.
+	 */
+	calls?: number | null,
 };
 
 /**  What would be decided, and why. */
@@ -1901,6 +2027,8 @@ export type PolicyView = {
 	preset: Preset,
 	/**  Lowest first. */
 	layers: PolicyLayer[],
+	/**  Since when decisions are counted, where that is less than 30 days ago. */
+	counted_since?: Moment | null,
 };
 
 /**  The built-in policies, strictest first. */
@@ -2126,6 +2254,8 @@ export type Review = {
 	subject?: string | null,
 	/**  When it was asked. */
 	requested_at: Timestamp,
+	/**  When it was last asked again: its decision was undone, or it had expired. */
+	asked_again_at?: Timestamp | null,
 	/**  Hidden from the queue until then ("not now"). */
 	snoozed_until?: Timestamp | null,
 } & ReviewState;
@@ -2168,6 +2298,13 @@ export type ReviewFigures = {
 	reverted_per_mille: number | null,
 	/**  Rules that spoke, those that did most often first. */
 	rules: RuleFigure[],
+	/**
+	 *  Rules in force that decided nothing, the user's own first. Built-in ones of presets
+	 *  that nobody works under are left out. Empty while no rule decided anything.
+	 */
+	idle_rules?: IdleRule[],
+	/**  Since when that is known: decisions are counted from the version on that began to. */
+	idle_since?: Moment | null,
 };
 
 /**  Asks for figures about reviews. */
@@ -2234,7 +2371,12 @@ export type ReviewState =
 /**  Answered; the run has not acted on it yet. */
 {
 	state: "decided",
-} & Answer;
+} & Answer | 
+/**
+ *  Nobody answered in time. Nothing was approved or refused: it is asked again when the
+ *  run is resumed.
+ */
+{ state: "expired" };
 
 /**  Where a review is. */
 export type ReviewStatus = 
@@ -2245,7 +2387,9 @@ export type ReviewStatus =
 /**  The run acted on the answer. */
 "used" | 
 /**  It no longer needed deciding. */
-"withdrawn";
+"withdrawn" | 
+/**  Nobody answered in time: neither yes nor no. It is asked again when its run is resumed. */
+"expired";
 
 /**  Something a person must decide. */
 export type ReviewView = {
@@ -2288,6 +2432,8 @@ export type ReviewView = {
 	requested_at: Moment,
 	/**  Hidden from the queue until then. */
 	snoozed_until: Moment | null,
+	/**  When it expires if nobody answers; absent where the user has set no such time. */
+	expires_at?: Moment | null,
 	/**  What was decided. */
 	answer: AnswerView | null,
 	/**
@@ -2295,7 +2441,7 @@ export type ReviewView = {
 	 *  it took effect at once.
 	 */
 	effective_at: Moment | null,
-	/**  When the run acted on it, or it was withdrawn. */
+	/**  When the run acted on it, it was withdrawn, or it expired. */
 	ended_at: Moment | null,
 	/**  Why it was withdrawn. */
 	withdrawn: string | null,
@@ -3248,6 +3394,9 @@ export interface Endpoints {
   backend_test: { request: BackendTestRequest; response: BackendTest };
   cost: { request: CostRequest; response: CostReport };
   limits: { request: LimitsRequest; response: LimitsView };
+  bucket_set: { request: BucketSet; response: NamedBucket };
+  bucket_remove: { request: BucketRemove; response: LimitsView };
+  bucket_take: { request: BucketTake; response: BucketGrant };
   steps: { request: StepsRequest; response: StepPage };
   op: { request: OpRequest; response: OpDetail };
   activity: { request: ActivityRequest; response: Activity };
@@ -3315,6 +3464,9 @@ export const tags: { readonly [name in keyof Endpoints]: { readonly provides: re
   backend_test: { provides: [], invalidates: [] },
   cost: { provides: ["cost"], invalidates: [] },
   limits: { provides: ["limits"], invalidates: [] },
+  bucket_set: { provides: [], invalidates: ["limits"] },
+  bucket_remove: { provides: [], invalidates: ["limits"] },
+  bucket_take: { provides: [], invalidates: [] },
   steps: { provides: ["run"], invalidates: [] },
   op: { provides: ["run"], invalidates: [] },
   activity: { provides: ["run"], invalidates: [] },

@@ -7,6 +7,7 @@ mod daemon;
 mod health;
 mod input;
 mod interactive;
+mod limits;
 mod lineage;
 mod looking;
 mod policy;
@@ -94,7 +95,8 @@ async fn call(context: &Context, command: Command) -> Result<u8, Failure> {
         Command::Backend(command) => backend::run(context, command).await,
         Command::Webhook(command) => webhook::run(context, command).await,
         Command::Cost(args) => cost::cost(context, args).await,
-        Command::Limits => cost::limits(context).await,
+        Command::Limits(args) => limits::limits(context, args).await,
+        Command::Throttle(args) => limits::throttle(context, args).await,
         Command::Daemon(command) => daemon::control(context, command).await,
         Command::Doctor => health::doctor(context).await,
         Command::Backup(args) => health::backup(context, args).await,

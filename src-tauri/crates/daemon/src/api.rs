@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::Options;
+use crate::buckets::Buckets;
 use crate::heard::Heard;
 use crate::notifier::Notifier;
 use crate::rehearsal::Stage;
@@ -38,6 +39,7 @@ pub(crate) struct Working {
     pub(crate) redactor: Redactor,
     pub(crate) notifier: Arc<Notifier>,
     pub(crate) teller: Arc<Teller>,
+    pub(crate) buckets: Buckets,
 }
 
 /// Why the daemon is in maintenance mode.

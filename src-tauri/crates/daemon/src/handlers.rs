@@ -3,6 +3,7 @@
 mod agents;
 mod applying;
 mod backends;
+mod buckets;
 mod figures;
 mod health;
 mod idle_rules;
@@ -28,6 +29,7 @@ pub(crate) use agents::{agents_found, probe};
 pub(crate) use applying::apply;
 pub(crate) use backends::key_view;
 pub(crate) use backends::{backend_add, backend_list, backend_remove, backend_test};
+pub(crate) use buckets::{bucket_remove, bucket_set, bucket_take};
 pub(crate) use figures::{cost, limits};
 pub(crate) use health::{backup, doctor, restore, status, stop, version};
 pub(crate) use keys::{backend_change, backend_key};

@@ -3,6 +3,7 @@
 
 mod api;
 mod boot;
+mod buckets;
 mod clock;
 mod environment;
 mod guard;

@@ -12,6 +12,7 @@
 //! Pauses end by the wall clock, which may jump (sleep, a corrected clock), so
 //! nobody sleeps longer than 30 s without looking at it again.
 
+mod bucket;
 mod gate;
 mod pause;
 mod registry;
@@ -19,6 +20,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
+pub use bucket::{BucketCaps, BucketUse, Cap, NotBefore};
 pub use gate::{Cancelled, Gate, Permit};
 pub use pause::{Limit, LimitKind, Pause};
 pub use registry::{GateStatus, LastLimit, Limiter, SavedPause, Settings, Snapshot};

@@ -80,6 +80,9 @@ macro_rules! endpoints {
             backend_test: BackendTestRequest => BackendTest, provides [], invalidates [];
             cost: CostRequest => CostReport, provides [Cost], invalidates [];
             limits: LimitsRequest => LimitsView, provides [Limits], invalidates [];
+            bucket_set: BucketSet => NamedBucket, provides [], invalidates [Limits];
+            bucket_remove: BucketRemove => LimitsView, provides [], invalidates [Limits];
+            bucket_take: BucketTake => BucketGrant, provides [], invalidates []; // from inside a run, too: it only uses up
             steps: StepsRequest => StepPage, provides [Run], invalidates [];
             op: OpRequest => OpDetail, provides [Run], invalidates [];
             activity: ActivityRequest => Activity, provides [Run], invalidates [];

@@ -179,9 +179,108 @@ pub struct BucketView {
     pub waiting: u32,
 }
 
-/// Every gate that has been used or is paused.
+/// Every gate that has been used or is paused, and the named buckets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, specta::Type)]
 pub struct LimitsView {
     /// The gates.
     pub limits: Vec<BucketView>,
+    /// The buckets the user has made, by name.
+    #[serde(default)]
+    pub buckets: Vec<NamedBucket>,
+}
+
+/// A bucket the user has made: how often something outside may be called, and was.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, specta::Type)]
+pub struct NamedBucket {
+    /// Its name.
+    pub name: String,
+    /// Calls allowed in any minute; null: no cap.
+    pub per_minute: Option<u32>,
+    /// Calls allowed in a day (UTC); null: no cap.
+    pub per_day: Option<u32>,
+    /// Calls allowed in a calendar month (UTC); null: no cap.
+    pub per_month: Option<u32>,
+    /// Calls of the last minute.
+    pub used_minute: u32,
+    /// Calls of this day.
+    pub used_day: u32,
+    /// Calls of this month.
+    pub used_month: u32,
+    /// Callers that wait.
+    pub waiting: u32,
+    /// When the next call may be made, where not now.
+    pub until: Option<Moment>,
+    /// Why not now.
+    pub cause: Option<String>,
+    /// What is set aside for projects.
+    pub shares: Vec<BucketShare>,
+}
+
+/// Calls of a day set aside for one project.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, specta::Type)]
+pub struct BucketShare {
+    /// Its folder.
+    pub project: String,
+    /// Calls allowed in a day.
+    pub per_day: u32,
+    /// Calls of this day.
+    pub used_day: u32,
+}
+
+/// Makes a bucket, or gives one other caps. What was used of it stays used.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, specta::Type)]
+pub struct BucketSet {
+    /// Its name: letters, digits, `.`, `-` and `_`.
+    pub name: String,
+    /// Only sets `per_day` calls aside for this folder's project (an absolute path).
+    #[serde(default)]
+    pub project: Option<String>,
+    /// Calls in any minute; no cap if absent.
+    #[serde(default)]
+    pub per_minute: Option<u32>,
+    /// Calls in a day; no cap if absent.
+    #[serde(default)]
+    pub per_day: Option<u32>,
+    /// Calls in a calendar month; no cap if absent.
+    #[serde(default)]
+    pub per_month: Option<u32>,
+}
+
+/// Removes a bucket, or what it sets aside for a project.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, specta::Type)]
+pub struct BucketRemove {
+    /// Its name.
+    pub name: String,
+    /// Only what is set aside for this folder's project.
+    #[serde(default)]
+    pub project: Option<String>,
+}
+
+/// Asks whether one call may be made now. It is counted if it may.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, specta::Type)]
+pub struct BucketTake {
+    /// The bucket's name.
+    pub name: String,
+    /// The folder the call is made for.
+    #[serde(default)]
+    pub folder: Option<String>,
+    /// The place in line that an earlier answer named: who asked first goes first. It is kept
+    /// for 45 s.
+    #[serde(default)]
+    #[specta(type = Option<u32>)]
+    pub ticket: Option<u64>,
+}
+
+/// Whether one call may be made now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, specta::Type)]
+pub struct BucketGrant {
+    /// It may, and is counted, durably.
+    pub granted: bool,
+    /// When to ask again, where not.
+    pub until: Option<Moment>,
+    /// Why not.
+    pub cause: Option<String>,
+    /// The place in line, for asking again.
+    #[specta(type = Option<u32>)]
+    pub ticket: Option<u64>,
 }

@@ -45,13 +45,14 @@ pub use endpoints::{Request, Tag};
 pub use error::{ApiError, ErrorBody, ErrorCode};
 pub use events::{Delta, DeltaKind, EventFrame, LogEntry};
 pub use figures::{
-    BucketView, CostBy, CostReport, CostRequest, CostRow, CostSeries, CostSeriesRequest, CostStack,
-    LimitsRequest, LimitsView, Usage,
+    BucketGrant, BucketRemove, BucketSet, BucketShare, BucketTake, BucketView, CostBy, CostReport,
+    CostRequest, CostRow, CostSeries, CostSeriesRequest, CostStack, LimitsRequest, LimitsView,
+    NamedBucket, Usage,
 };
 pub use health::{
-    BackupFile, DiskUse, Health, HealthRequest, LiveRun, LogLine, LogLines, LogLinesRequest,
-    RehearsalRequest, RehearsalStarted, ServiceRequest, ServiceState, ServiceWish, Working,
-    WorkspacesUse,
+    BackupFile, BrokenRules, DiskUse, Health, HealthRequest, LiveRun, LogLine, LogLines,
+    LogLinesRequest, RehearsalRequest, RehearsalStarted, ServiceRequest, ServiceState, ServiceWish,
+    Working, WorkspacesUse,
 };
 pub use lineage::{
     ConsequencesRequest, ConsequencesView, EffectView, FileChange, ForkRequest, ForkView, Forked,

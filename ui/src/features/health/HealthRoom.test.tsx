@@ -1,7 +1,7 @@
 import { screen, waitFor, within } from "@testing-library/react";
 import { expect, test } from "vitest";
 import type { Health } from "../../ipc/bindings";
-import { ago, anId, aStatus, aWebhook, someFigures } from "../../test/fixtures";
+import { ago, ahead, anId, aStatus, aWebhook, someFigures } from "../../test/fixtures";
 import { expectAccessible, renderRoom } from "../../test/render";
 import { HealthRoom } from "./HealthRoom";
 
@@ -180,4 +180,59 @@ test("a webhook that is down, and how people decide", async () => {
   expect(within(idle).queryByText(/ruins a machine/)).toBeNull();
   expect(within(figures).getByText(/2 rules in force \(1 of them built in\)/)).toBeVisible();
   await expectAccessible(container);
+});
+
+test("names the files of rules that cannot be read, and what that means", async () => {
+  renderRoom(<HealthRoom />, {
+    at: "/health",
+    script: {
+      ...quiet,
+      health: aHealth({
+        broken_rules: [
+          { file: "/h/policy.toml", project: null, why: "line 3, column 1: no such field" },
+          { file: "/p/.longhaul/policy.toml", project: "/p", why: "it is no file" },
+        ],
+      }),
+    },
+  });
+  const rules = await screen.findByRole("region", { name: "Rules that cannot be read" });
+  expect(rules).toHaveTextContent(/Your rules.*line 3, column 1.*in every project is reviewed/);
+  expect(rules).toHaveTextContent(/The rules of \/p.*it is no file.*in this project is reviewed/);
+});
+
+test("named buckets say what was used, what is set aside, and when there is room", async () => {
+  renderRoom(<HealthRoom />, {
+    at: "/health",
+    script: {
+      ...quiet,
+      limits: {
+        limits: [],
+        buckets: [
+          {
+            name: "github",
+            per_minute: 30,
+            per_day: 500,
+            per_month: null,
+            used_minute: 30,
+            used_day: 120,
+            used_month: 900,
+            waiting: 2,
+            until: ahead(40),
+            cause: "30 calls a minute are used",
+            shares: [{ project: "/code/shop", per_day: 100, used_day: 7 }],
+          },
+        ],
+      },
+      health: aHealth({}),
+    },
+  });
+  const buckets = await screen.findByRole("table", { name: "Buckets" });
+  expect(
+    within(buckets).getByRole("row", {
+      name: /github 30 of 30 120 of 500 – 2 .*a minute are used/,
+    }),
+  ).toBeVisible();
+  expect(
+    within(buckets).getByRole("row", { name: /github, for \/code\/shop – 7 of 100/ }),
+  ).toBeVisible();
 });

@@ -1,14 +1,13 @@
 //! What was spent, and what holds runs back.
 
 use domain::NanoUsd;
-use protocol::{CostBy, CostReport, CostRequest, CostRow, LimitsRequest, Moment};
+use protocol::{CostBy, CostReport, CostRequest, CostRow, Moment};
 
 use crate::args::{By, CostArgs};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::print::Look;
 use crate::table::{Align, Table, cell, looking};
-use crate::times;
 
 pub(super) async fn cost(context: &Context, args: CostArgs) -> Result<u8, Failure> {
     let by = match args.by {
@@ -127,44 +126,4 @@ fn notes(row: &CostRow) -> String {
         notes.push(format!("${} estimated", row.estimated_usd));
     }
     notes.join(", ")
-}
-
-pub(super) async fn limits(context: &Context) -> Result<u8, Failure> {
-    use Align::{Left, Right};
-    let limits = context.client().await?.limits(LimitsRequest {}).await?;
-    context.print.either(&limits, || {
-        if limits.limits.is_empty() {
-            return "nothing is limited".to_owned();
-        }
-        let mut table = Table::new(&[
-            ("LIMIT", Left),
-            ("STATE", Left),
-            ("OPENS", Left),
-            ("CALLS", Right),
-            ("WAITING", Right),
-            ("WHY", Left),
-        ]);
-        for gate in &limits.limits {
-            let name = match gate.backends.as_slice() {
-                [] => gate.name.clone(),
-                names => names.join(", "),
-            };
-            let look = if gate.state == "open" {
-                Look::Good
-            } else {
-                Look::Attention
-            };
-            let opens = gate.until.map(|t| times::relative(t.0, context.now()));
-            table.row(vec![
-                cell(name),
-                looking(&gate.state, look),
-                cell(opens.unwrap_or_else(|| "-".to_owned())),
-                cell(gate.in_flight.to_string()),
-                cell(gate.waiting.to_string()),
-                cell(gate.cause.as_deref().unwrap_or_default()),
-            ]);
-        }
-        table.show(&context.print)
-    })?;
-    Ok(0)
 }

@@ -156,6 +156,7 @@ pub(crate) async fn limits(api: &Api, _request: LimitsRequest) -> Result<LimitsV
     });
     Ok(LimitsView {
         limits: limits.collect(),
+        buckets: working.buckets.views(&working.store, now).await?,
     })
 }
 
