@@ -4,7 +4,6 @@ use std::{fs, path::PathBuf};
 
 use anyhow::Result;
 use serde_json::json;
-use testkit::model_server::Manner;
 
 use crate::real_agent::Package;
 use crate::support::{KEY, MODEL, QUICK, World};
@@ -35,7 +34,6 @@ impl OpenCode {
     pub(super) async fn world(&self) -> Result<World> {
         let world = World::with(QUICK).await?;
         world.server.name_key(KEY, "ours");
-        world.server.set_manner(Manner::Plain);
         let folder = world.daemon.home.user_home().join(".config/opencode");
         fs::create_dir_all(&folder)?;
         let settings = json!({

@@ -12,6 +12,7 @@ mod lines;
 pub(crate) mod rpc;
 mod supervise;
 mod turn;
+pub(crate) mod uses;
 mod version;
 
 use std::time::Duration;

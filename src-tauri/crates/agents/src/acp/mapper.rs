@@ -3,7 +3,7 @@
 mod dialect;
 mod opening;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use domain::{OpErrorKind, PlanItem, PlanState};
 use serde_json::{Value, json};
@@ -13,6 +13,7 @@ use super::ending;
 use super::protocol::{self, AUTHENTICATE, INITIALIZE, Line, MODEL, Open, PROMPT, SESSION};
 use super::tally::Tally;
 use crate::driver::{Answered, Delta, Stop, Turn, TurnError};
+use crate::supervised::uses::{Telling, Uses};
 use crate::supervised::{Action, Dialect, Unreadable, agent_error, failed, text};
 
 /// Calls that may be open at the same time. More is an agent gone wild.
@@ -71,8 +72,8 @@ pub(crate) struct Mapper {
     weight: usize,
     /// Calls that are not told of yet: a question may be coming, or better words.
     held: Vec<String>,
-    /// Calls that are over.
-    over: HashSet<String>,
+    /// The names of the calls, where ids are used again.
+    uses: Uses,
     asked: HashMap<String, Question>,
     /// An answer is being told.
     streaming: bool,
@@ -106,7 +107,7 @@ impl Mapper {
             calls: HashMap::new(),
             weight: 0,
             held: Vec::new(),
-            over: HashSet::new(),
+            uses: Uses::default(),
             asked: HashMap::new(),
             streaming: false,
             message: String::new(),
@@ -235,16 +236,17 @@ impl Mapper {
         self.streaming = false;
         self.retrying = false;
         self.next = true;
-        let id = match self.take_in(told, length) {
+        let telling = protocol::telling(told).unwrap_or(Telling::Known);
+        let id = match self.take_in(told, telling, length) {
             Ok(Some(id)) => id,
             Ok(None) => return Vec::new(),
             Err(gone_wild) => return vec![Action::GaveUp(gone_wild)],
         };
         let status = text(told, "status");
-        if !matches!(status, "completed" | "failed") {
+        if !protocol::is_over(told) {
             return Vec::new();
         }
-        self.over.insert(id.clone());
+        self.uses.end(&protocol::call_id(told));
         self.asked.retain(|_, question| question.call != id);
         let mut actions = self.release(&id);
         if let Some(call) = self.calls.remove(&id) {
@@ -260,11 +262,19 @@ impl Mapper {
     }
 
     /// Puts what is told of a call to what is known of it. None: it is over.
-    fn take_in(&mut self, told: &Value, length: usize) -> Result<Option<String>, Box<TurnError>> {
+    fn take_in(
+        &mut self,
+        told: &Value,
+        telling: Telling,
+        length: usize,
+    ) -> Result<Option<String>, Box<TurnError>> {
         let id = protocol::call_id(told);
-        if id.is_empty() || self.over.contains(&id) {
+        if id.is_empty() {
             return Ok(None);
         }
+        let Some(id) = self.uses.name(&id, telling) else {
+            return Ok(None);
+        };
         if !self.calls.contains_key(&id) {
             self.calls.insert(id.clone(), Call::new(id.clone()));
             self.held.push(id.clone());
@@ -348,7 +358,7 @@ impl Mapper {
         }
         let mut actions = self.begin(true);
         let told = &params["toolCall"];
-        let call = match self.take_in(told, length) {
+        let call = match self.take_in(told, Telling::Begins, length) {
             Ok(Some(call)) => call,
             Ok(None) => {
                 actions.push(unsupported("a question about nothing that is open"));

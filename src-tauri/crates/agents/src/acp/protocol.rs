@@ -7,6 +7,7 @@ use crate::supervised::child::Survey;
 pub(crate) use crate::supervised::rpc::Line;
 use crate::supervised::rpc::Version;
 use crate::supervised::text;
+use crate::supervised::uses::Telling;
 
 /// The ids of our requests; one process gets at most one of each.
 pub(crate) const INITIALIZE: u64 = 1;
@@ -35,14 +36,24 @@ pub(crate) fn survey(seen: &mut Survey, bytes: &[u8]) {
         Line::Notification(method, params) if method == "session/update" && seen.opened => {
             let update = &params["update"];
             seen.begun |= is_work(update);
+            let Some(telling) = telling(update) else {
+                return;
+            };
+            let id = call_id(update);
+            let name = seen.uses.name(&id, telling);
             if is_over(update) {
-                seen.settled.insert(call_id(update));
+                seen.uses.end(&id);
+                seen.settled.extend(name);
             }
         }
         Line::Notification(method, params) if method == "$/cancel_request" => {
             seen.withdrawn.insert(params["requestId"].to_string());
         }
-        Line::Request(_, method, _) if method == "session/request_permission" => seen.begun = true,
+        Line::Request(_, method, params) if method == "session/request_permission" => {
+            seen.begun = true;
+            let id = call_id(&params["toolCall"]);
+            seen.uses.name(&id, Telling::Begins);
+        }
         _ => {}
     }
 }
@@ -55,10 +66,18 @@ pub(crate) fn is_work(update: &Value) -> bool {
     )
 }
 
-/// Whether it says that a call is over.
-fn is_over(update: &Value) -> bool {
-    text(update, "sessionUpdate").starts_with("tool_call")
-        && matches!(text(update, "status"), "completed" | "failed")
+/// How an update tells of a call, if it does.
+pub(crate) fn telling(update: &Value) -> Option<Telling> {
+    match text(update, "sessionUpdate") {
+        "tool_call" => Some(Telling::Begins),
+        "tool_call_update" => Some(Telling::Known),
+        _ => None,
+    }
+}
+
+/// Whether what is told of a call is its end.
+pub(crate) fn is_over(update: &Value) -> bool {
+    matches!(text(update, "status"), "completed" | "failed")
 }
 
 /// The id of the call that an update or a question is about.

@@ -110,7 +110,11 @@ impl Tally {
         let cost = &update["cost"];
         match text(cost, "currency") {
             "USD" => {
-                let before = std::mem::replace(&mut self.cost, nano(&cost["amount"]));
+                let before = std::mem::replace(
+                    &mut self.cost,
+                    // Nothing may be no price: it is not taken for one.
+                    nano(&cost["amount"]).filter(|cost| *cost > NanoUsd::ZERO),
+                );
                 self.fresh && before != self.cost
             }
             _ => false,

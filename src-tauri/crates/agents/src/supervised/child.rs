@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::lines::{Piece, Splitter};
+use super::uses::Uses;
 use super::{Program, agent_error};
 use crate::driver::{AgentContext, TurnError};
 
@@ -37,6 +38,8 @@ pub(crate) struct Survey {
     pub(crate) settled: HashSet<String>,
     /// Its session is there: what it told before was of an earlier process.
     pub(crate) opened: bool,
+    /// The names of its calls, where ids are used again.
+    pub(crate) uses: Uses,
     /// Questions that were taken back.
     pub(crate) withdrawn: HashSet<String>,
     /// Whether it has heard our message.

@@ -185,6 +185,18 @@ fn calls_are_put_together_from_what_is_told_of_them() {
         call.input
     );
     assert_eq!((*outcome, result.as_str()), (OpOutcome::Ok, "Wrote it."));
+    // A small server's model calls its next call by the same id.
+    replay.hear(&asks(json!(9), "c1", json!({"command": "make"})));
+    assert!(
+        matches!(replay.actions.last(), Some(Action::Permit { call, .. }) if call.call_id == "c1#2"),
+        "{}",
+        replay.story()
+    );
+    replay.mapper.answered("9");
+    replay.hear(&told(json!({"toolCallId": "c1", "status": "completed"})));
+    assert!(
+        matches!(replay.actions.last(), Some(Action::Ended { call_id, .. }) if call_id == "c1#2")
+    );
     // Over is over.
     let before = replay.actions.len();
     replay.hear(&told(json!({"toolCallId": "c1", "status": "completed"})));
