@@ -6,7 +6,10 @@ use anyhow::Result;
 use serde_json::json;
 
 use crate::real_agent::Package;
-use crate::support::{KEY, MODEL, QUICK, World};
+use crate::support::{KEY, QUICK, World};
+
+/// One that is asked for as any other: of some OpenCode sends what OpenAI refuses.
+const MODEL: &str = "scripted-1";
 
 const PACKAGE: Package = Package {
     name: "OpenCode",
