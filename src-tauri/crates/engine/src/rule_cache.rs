@@ -121,7 +121,8 @@ impl RuleCache {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::cell::Cell;
     use std::fs;

@@ -130,7 +130,7 @@ fn buckets(context: &Context, all: &[NamedBucket]) -> String {
         let next = match (&bucket.until, &bucket.cause) {
             (Some(at), Some(why)) => {
                 let at = times::relative(at.0, context.now());
-                looking(&format!("{at}: {why}"), Look::Attention)
+                looking(format!("{at}: {why}"), Look::Attention)
             }
             _ => looking("now", Look::Good),
         };
