@@ -45,10 +45,17 @@ pub(super) struct Scene {
 pub(super) struct Elsewhere(PathBuf);
 
 impl Elsewhere {
+    /// Beside the build, or in the tester's home where the build is below `/tmp`: a command
+    /// has a `/tmp` of its own, so what it writes there proves nothing.
     fn new() -> Result<Self> {
+        let build = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+        let home = std::env::var_os("HOME").map(PathBuf::from);
+        let shared = |path: &PathBuf| !["/tmp", "/var/tmp"].iter().any(|t| path.starts_with(t));
+        let place = [Some(build), home].into_iter().flatten().find(shared);
+        let place = place.context("neither the build nor $HOME is outside /tmp")?;
         let folder = tempfile::Builder::new()
-            .prefix("escapes")
-            .tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
+            .prefix(".longhaul-escapes")
+            .tempdir_in(place)?;
         Ok(Self(folder.keep()))
     }
 
