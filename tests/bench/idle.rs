@@ -78,6 +78,7 @@ pub(crate) async fn measure_keeper(session: &mut Session) -> anyhow::Result<()> 
         timeout_ms: None,
         orphan: Orphan::Finish,
         max_spool_bytes: 1 << 20,
+        limits: keeper::Limits::default(),
         socket: home.place("run/k.sock"),
     };
     let _kept = keeper::spawn(home.binary(), &dir, &spec).await?;

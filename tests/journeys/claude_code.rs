@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use testkit::testkit_binary;
 
-use crate::support::{SOON, World, nano, op, text};
+use crate::support::{QUICK, SOON, World, nano, op, text};
 
 /// A run of a scripted agent that takes these steps.
 pub(crate) async fn start(world: &World, steps: Value, flags: &[&str]) -> Result<String> {
@@ -333,5 +333,20 @@ async fn a_changed_call_of_an_agent_runs_as_changed_over_a_kill() -> Result<()> 
     world.daemon.launch().await?;
     world.completed(&id).await?;
     assert_eq!((effects.count("asked")?, effects.count("changed")?), (0, 1));
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_agent_that_starts_too_many_processes_is_ended_and_says_why() -> Result<()> {
+    let world = World::with(&format!("{QUICK}process_limit = 12\n")).await?;
+    let many = "for i in $(seq 20); do setsid sleep 1000 & done; wait";
+    let id = start(&world, json!([bash(many)]), &["--policy", "hands-off"]).await?;
+    // What became of its call nobody knows: a person is asked, as after any death.
+    let review = world.review(&id, "in_doubt").await?;
+    let run = world.json(&["show", &id]).await?;
+    ensure!(
+        format!("{run}{review}").contains("process_limit"),
+        "{run:#} {review:#}"
+    );
     Ok(())
 }

@@ -7,7 +7,7 @@ use testkit::{
     model_server::{ALWAYS, Fault, Script, Turn},
 };
 
-use crate::support::{KEY, MODEL, QUICK, SOON, World, mend, nano, open_review, shell, text};
+use crate::support::{KEY, MODEL, QUICK, SOON, World, mend, nano, op, open_review, shell, text};
 
 /// A run of one command whose call meets `fault` first; it must complete, with the command
 /// run once. How it looks then.
@@ -262,5 +262,26 @@ async fn a_missing_key_waits_with_words() -> Result<()> {
         .await?
         .ok()?;
     world.wait(&id, &["failed"]).await?;
+    Ok(())
+}
+
+/// 200 MB that stay until the end: `tail` keeps the one long line it reads.
+const HOG: &str = "(head -c 200000000 /dev/zero; sleep 1000) | tail -n 1";
+
+#[tokio::test]
+async fn a_command_that_takes_too_much_memory_is_ended_and_the_run_goes_on() -> Result<()> {
+    let world = World::with(&format!("{QUICK}memory_limit_mb = 100\n")).await?;
+    let script = Script::new()
+        .turn(shell(HOG))
+        .turn(Turn::text("Another way, then."));
+    world.server.script("hog", script);
+    let id = world.start("hog", &["--policy", "hands-off"]).await?;
+    let run = world.completed(&id).await?;
+    assert_eq!(op(&run, "shell")?["outcome"], "error", "{run:#}");
+    let said = world.said_to_model("hog");
+    ensure!(
+        said.contains("took more memory than a command may"),
+        "{said}"
+    );
     Ok(())
 }

@@ -101,6 +101,8 @@ pub struct AgentContext {
     pub command: Vec<String>,
     /// The sandbox it runs in ([`keeper::Spec::wrapper`]); empty: none.
     pub wrapper: Vec<String>,
+    /// What it and all it starts may take.
+    pub limits: keeper::Limits,
     /// This binary, which becomes the keeper.
     pub longhaul: PathBuf,
     /// Folder for a new keeper of this turn.

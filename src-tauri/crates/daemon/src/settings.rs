@@ -14,6 +14,16 @@ use serde::{Deserialize, Serialize};
 pub(crate) const WEBHOOK_RETRY_MS: u64 = 5_000;
 
 const GIB: u64 = 1024 * 1024 * 1024;
+const MIB: u64 = 1024 * 1024;
+
+/// Processes one command or agent may have at once: far above any build's, far below what
+/// a machine can stand.
+pub(crate) const PROCESS_LIMIT: u32 = 2_000;
+
+/// One command or agent leaves a quarter of the machine to the user and the others.
+pub(crate) fn default_memory_limit() -> Option<u64> {
+    keeper::installed_memory().map(|bytes| bytes / 4 * 3)
+}
 const DAY_S: u64 = 24 * 3600;
 
 /// The file's contents; whatever is absent has its default.
@@ -83,6 +93,11 @@ pub struct Config {
     /// Folders and files that commands in a sandbox may write besides, with `:` between
     /// them.
     pub sandbox_writable: Option<String>,
+    /// Most memory a command or an agent may take with all it starts, in MiB; 0: no
+    /// limit. Three quarters of the machine's, by default.
+    pub memory_limit_mb: Option<u64>,
+    /// Most processes a command or an agent may have at once; 0: no limit.
+    pub process_limit: Option<u32>,
     /// Whether anything is told on the desktop: yes, by default.
     pub notify: Option<bool>,
     /// Whether it is told that somebody has to decide something.
@@ -299,6 +314,13 @@ impl Config {
             },
             caches: paths(&self.sandbox_caches),
             writable: paths(&self.sandbox_writable),
+            limits: keeper::Limits {
+                memory_bytes: match self.memory_limit_mb {
+                    None => default_memory_limit(),
+                    Some(mb) => Some(mb.saturating_mul(MIB)).filter(|bytes| *bytes > 0),
+                },
+                processes: Some(self.process_limit.unwrap_or(PROCESS_LIMIT)).filter(|n| *n > 0),
+            },
         }
     }
 

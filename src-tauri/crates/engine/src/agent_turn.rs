@@ -173,6 +173,7 @@ impl Worker {
                 env,
                 command,
                 wrapper,
+                limits: self.core.settings().confinement.limits,
                 longhaul: self.core.parts.longhaul.clone(),
                 socket: self.core.keeper_socket(&keeper),
                 keeper_dir: dir.clone(),

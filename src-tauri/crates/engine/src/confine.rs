@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use domain::{BackendKind, Event, Run};
-use keeper::Spec;
+use keeper::{Limits, Spec};
 use tokio::time::Instant;
 use workspace::{Boundary, Network, Sandbox, Surroundings, Unavailable, Workspace};
 
@@ -38,6 +38,8 @@ pub struct Confinement {
     pub caches: Vec<PathBuf>,
     /// What else they may write.
     pub writable: Vec<PathBuf>,
+    /// What one of them, or an agent, may take with all it starts.
+    pub limits: Limits,
 }
 
 /// Whether commands that begin now are sandboxed.
@@ -175,6 +177,7 @@ impl Core {
     ) -> Result<(Spec, Confined), String> {
         let unflushed = |e| format!("the workspace could not be brought to the disk: {e}");
         workspace.settled().await.map_err(unflushed)?;
+        spec.limits = self.settings().confinement.limits;
         let failed = |e: std::io::Error| format!("the sandbox could not be set up: {e}");
         let Some(sandbox) = self.sandbox().await else {
             let temp = workspace.temp_folder().map_err(failed)?;

@@ -31,11 +31,11 @@ pub use client::{AdoptError, Adoption, SpawnError, adopt, spawn};
 pub use connection::{Keeper, Outcome};
 pub use keep::{main, run};
 pub use loss::Evidence;
-pub use memory::memory_of;
+pub use memory::{installed_memory, memory_of};
 pub use output::{Output, tail};
 pub use processes::ProcessId;
 pub use record::{Ending, Exit, StartFailure, StartFailureKind, State, StopCause, StreamEnd};
-pub use spec::{MARKER, Orphan, SOCKET_PATH_MAX, Spec, Stdin, Streams};
+pub use spec::{Limits, MARKER, Orphan, SOCKET_PATH_MAX, Spec, Stdin, Streams};
 pub use sweep::{Place, Reaped, Stray, collect_garbage, keepers, place_of, reap};
 pub use wire::{Activity, Progress, Refusal, Signal, Stream};
 

@@ -128,6 +128,34 @@ pub(crate) fn descendants(root: u32) -> Vec<Stat> {
     found
 }
 
+/// The numbers of everything below `root`. Of its own part of the table only, so cheap
+/// enough to ask every second; who begins or ends meanwhile may be missing
+/// (`/proc/PID/task/TID/children`, proc_tid_children(5)).
+pub(crate) fn numbers_below(root: u32) -> Vec<u32> {
+    let (mut found, mut seen) = (Vec::new(), HashSet::from([root]));
+    let mut front = vec![root];
+    while let Some(parent) = front.pop() {
+        for child in children(parent) {
+            if seen.insert(child) {
+                found.push(child);
+                front.push(child);
+            }
+        }
+    }
+    found
+}
+
+fn children(pid: u32) -> Vec<u32> {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task"));
+    let of_task = |task: fs::DirEntry| fs::read_to_string(task.path().join("children")).ok();
+    let lists = tasks.into_iter().flatten().flatten().filter_map(of_task);
+    let numbers = |list: String| -> Vec<u32> {
+        let words = list.split_ascii_whitespace();
+        words.filter_map(|word| word.parse().ok()).collect()
+    };
+    lists.flat_map(numbers).collect()
+}
+
 /// The keeper id in the environment `pid` was started with, if that may be read.
 pub(crate) fn marker(pid: u32) -> Option<String> {
     let environ = fs::read(format!("/proc/{pid}/environ")).ok()?;

@@ -104,6 +104,10 @@ pub enum StopCause {
     Orphaned,
     /// A client asked for it ([`crate::Keeper::stop`], [`crate::Keeper::kill_tree`]).
     Request,
+    /// All of it together had more memory than [`crate::Limits::memory_bytes`].
+    Memory,
+    /// There were more of them than [`crate::Limits::processes`].
+    Processes,
 }
 
 /// Why a child never began.

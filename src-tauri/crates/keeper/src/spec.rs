@@ -45,6 +45,9 @@ pub struct Spec {
     /// counted, and the last [`crate::TAIL_BYTES`] of it kept; the child is never
     /// blocked by a full spool.
     pub max_spool_bytes: u64,
+    /// What the child and all it starts may take.
+    #[serde(default)]
+    pub limits: Limits,
     /// Where the keeper listens: at most [`SOCKET_PATH_MAX`] bytes, in a folder
     /// that only the user can enter (created if absent).
     pub socket: PathBuf,
@@ -61,6 +64,24 @@ impl std::fmt::Debug for Spec {
             .field("timeout_ms", &self.timeout_ms)
             .field("orphan", &self.orphan)
             .finish_non_exhaustive()
+    }
+}
+
+/// What a child and all it starts may take together. Looked at once a second; once it is
+/// more, all of it is killed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Bytes of memory that no file is behind and nobody shares, what is swapped out
+    /// included (`RssAnon` and `VmSwap`, proc_pid_status(5)). None: no limit.
+    pub memory_bytes: Option<u64>,
+    /// Processes alive at once. None: no limit.
+    pub processes: Option<u32>,
+}
+
+impl Limits {
+    /// Whether there is anything to look at.
+    pub fn are_set(self) -> bool {
+        self != Self::default()
     }
 }
 

@@ -100,6 +100,7 @@ impl Child {
                 grace_ms: ORPHAN_GRACE_MS,
             },
             max_spool_bytes: SPOOL_MAX,
+            limits: agent.limits,
             socket: agent.socket.clone(),
         };
         let keeper = keeper::spawn(&agent.longhaul, &agent.keeper_dir, &spec)
@@ -323,6 +324,12 @@ fn how_it_ended(exit: &Exit) -> String {
         (_, Some(keeper::StopCause::Orphaned)) => {
             "was stopped because nobody listened to it".to_owned()
         }
+        (_, Some(keeper::StopCause::Memory)) => "was stopped: it and what it started took more \
+             memory than an agent may (the setting memory_limit_mb)"
+            .to_owned(),
+        (_, Some(keeper::StopCause::Processes)) => "was stopped: it had started more processes \
+             than an agent may (the setting process_limit)"
+            .to_owned(),
         (Ending::Code(code), _) => format!("ended with status {code}"),
         (Ending::Signal(signal), _) => format!("was killed by signal {signal}"),
         (Ending::NotStarted(failure), _) => format!("could not be started ({failure})"),

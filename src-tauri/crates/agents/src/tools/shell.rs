@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use domain::OpOutcome;
-use keeper::{Ending, Exit, Orphan, Spec, Stdin, StopCause, Streams};
+use keeper::{Ending, Exit, Limits, Orphan, Spec, Stdin, StopCause, Streams};
 
 use super::{ToolResult, text};
 
@@ -53,6 +53,7 @@ pub fn shell_spec(command: ShellCommand) -> Spec {
         timeout_ms: Some(command.timeout_ms),
         orphan: Orphan::Finish,
         max_spool_bytes: SPOOL_LIMIT,
+        limits: Limits::default(),
         socket: command.socket,
     }
 }
@@ -130,6 +131,14 @@ fn status_line(exit: &Exit) -> String {
     match (&exit.ending, exit.stopped_by) {
         (Ending::NotStarted(failure), _) => format!("could not be started: {failure}"),
         (_, Some(StopCause::Timeout)) => format!("timed out: stopped after {took} s"),
+        (_, Some(StopCause::Memory)) => format!(
+            "stopped after {took} s: it and what it started took more memory than a command \
+             may (the setting memory_limit_mb)"
+        ),
+        (_, Some(StopCause::Processes)) => format!(
+            "stopped after {took} s: it had started more processes than a command may (the \
+             setting process_limit)"
+        ),
         (_, Some(StopCause::Orphaned | StopCause::Request)) => {
             format!("stopped from outside after {took} s")
         }

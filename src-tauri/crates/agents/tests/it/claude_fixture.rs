@@ -182,6 +182,7 @@ impl Fixture {
             pause: CancellationToken::new(),
             agent: Some(AgentContext {
                 wrapper: Vec::new(),
+                limits: keeper::Limits::default(),
                 cwd: self.work(),
                 env: vec![("PATH".to_owned(), path), ("HOME".to_owned(), home)],
                 command: self.command(),

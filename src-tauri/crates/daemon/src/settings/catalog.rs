@@ -16,7 +16,6 @@ pub(crate) struct Spec {
 }
 
 const WORK: &str = "Work";
-const SANDBOX: &str = "Sandbox";
 const BUDGET: &str = "Budgets of new runs";
 const FAILURES: &str = "Failures and limits";
 const RESTART: &str = "After a restart";
@@ -30,7 +29,7 @@ const DAY_S: u64 = 86_400;
 /// Everything that can be set, in the order in which it is shown.
 pub(crate) fn all() -> Vec<Spec> {
     let mut specs = work();
-    specs.extend(sandbox());
+    specs.extend(sandbox::settings());
     specs.extend(budgets());
     specs.extend(failures());
     specs.extend(restart());
@@ -178,59 +177,6 @@ fn work() -> Vec<Spec> {
             number(1, DAY_S, "s"),
             json!(base.lock_stale_after_ms / 1000),
         ),
-    ]
-}
-
-fn sandbox() -> Vec<Spec> {
-    let mut wanted = spec(
-        SANDBOX,
-        "sandbox",
-        "Commands run",
-        "Where the commands of runs, verify commands and agents run.",
-        choices(&[
-            (
-                "auto",
-                "In a sandbox",
-                "They can write only in their workspace, where this machine can (Health says).",
-            ),
-            ("off", "As you", "They can do whatever you can."),
-        ]),
-        json!("auto"),
-    );
-    wanted.dangerous =
-        Some("Without a sandbox, a command can read your keys and change any of your files.");
-    let mut writable = spec(
-        SANDBOX,
-        "sandbox_writable",
-        "Also writable",
-        "Folders and files that commands may write besides, with : between them.",
-        SettingKind::Text,
-        json!(""),
-    );
-    writable.dangerous = Some("Commands of all runs can change what is in there.");
-    vec![
-        wanted,
-        spec(
-            SANDBOX,
-            "sandbox_network",
-            "Network",
-            "Whether commands in the sandbox can talk to others: installing packages needs it.",
-            choices(&[
-                ("on", "On", "As your own programs."),
-                ("off", "Off", "They talk to nobody."),
-            ]),
-            json!("on"),
-        ),
-        spec(
-            SANDBOX,
-            "sandbox_caches",
-            "Caches",
-            "Caches that commands may write besides the known ones, below your home or \
-             absolute, with : between them.",
-            SettingKind::Text,
-            json!(""),
-        ),
-        writable,
     ]
 }
 

@@ -77,6 +77,7 @@ pub(super) fn become_a_child(home: &Path) {
         timeout_ms: None,
         orphan: keeper::Orphan::Finish,
         max_spool_bytes: 0,
+        limits: Default::default(),
         socket: home.join("none"),
     };
     let state = keeper::State {

@@ -35,6 +35,9 @@ const ORPHAN_GRACE: Duration = Duration::from_secs(5);
 /// it still holds the pipe.
 const DRAIN: Duration = Duration::from_secs(2);
 
+/// How often it is looked at what the child and all it started take.
+const WEIGH_EVERY: Duration = Duration::from_secs(1);
+
 /// The shortest time between two progress reports: a flood of output must not
 /// become a flood of reports.
 const REPORT_EVERY: Duration = Duration::from_millis(4);
@@ -66,6 +69,8 @@ pub(super) struct Keep {
     err: Spool,
     buffer: Vec<u8>,
     deadline: Option<Instant>,
+    /// When it is looked at what the child takes.
+    weigh_at: Option<Instant>,
     lonely_since: Option<Instant>,
     drain_until: Option<Instant>,
     reported_at: Instant,
@@ -114,6 +119,7 @@ impl Keep {
             deadline: spec
                 .timeout_ms
                 .and_then(|ms| now.checked_add(Duration::from_millis(ms))),
+            weigh_at: spec.limits.are_set().then_some(now + WEIGH_EVERY),
             lonely_since: Some(now),
             dir,
             spec,
@@ -350,6 +356,7 @@ impl Keep {
     fn next_tick(&self) -> Option<Instant> {
         let own = [
             self.deadline,
+            self.weigh_at,
             self.lonely_until(),
             self.report_at(),
             self.drain_until,
@@ -370,6 +377,9 @@ impl Keep {
             self.tree.stop(StopCause::Orphaned, ORPHAN_GRACE, now);
             self.lonely_since = None;
         }
+        if self.weigh_at.is_some_and(|at| now >= at) {
+            self.weigh(now);
+        }
         self.tree.tick(now);
         if self.tree.is_empty() {
             self.drain_until.get_or_insert(now + DRAIN);
@@ -385,6 +395,17 @@ impl Keep {
             self.rest_at = None;
             resident::give_back();
         }
+    }
+
+    /// Kills all of it once it takes too much: whoever takes the machine's last memory
+    /// leaves no time to end in order.
+    fn weigh(&mut self, now: Instant) {
+        let beyond = self.tree.beyond(self.spec.limits);
+        if let Some(cause) = beyond {
+            self.tree.stop(cause, Duration::ZERO, now);
+        }
+        let over = beyond.is_some() || self.tree.is_empty();
+        self.weigh_at = (!over).then_some(now + WEIGH_EVERY);
     }
 
     fn report(&mut self) {

@@ -16,8 +16,10 @@ use rustix::process::{
 };
 
 use super::inside::ending;
+use crate::memory;
 use crate::processes::{self, ProcessId, Stat};
 use crate::record::{Ending, StopCause};
+use crate::spec::Limits;
 use crate::wire::Refusal;
 
 /// How long what the child left behind may go on by itself: the `tee` of a shell's
@@ -212,6 +214,18 @@ impl Tree {
             .as_ref()
             .map(|stop| stop.kill_at)
             .or(self.linger_until)
+    }
+
+    /// Which limit they are beyond, all together.
+    pub(super) fn beyond(&self, limits: Limits) -> Option<StopCause> {
+        let all = processes::numbers_below(std::process::id());
+        let living = u32::try_from(all.len()).unwrap_or(u32::MAX);
+        if limits.processes.is_some_and(|most| living > most) {
+            return Some(StopCause::Processes);
+        }
+        let most = limits.memory_bytes?;
+        let taken: u64 = all.into_iter().map(memory::own).sum();
+        (taken > most).then_some(StopCause::Memory)
     }
 
     /// CPU milliseconds and number of the living.

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use keeper::{Adoption, Exit, Keeper, Orphan, ProcessId, Spec, State, Stdin, Stream, Streams};
+use keeper::{
+    Adoption, Exit, Keeper, Limits, Orphan, ProcessId, Spec, State, Stdin, Stream, Streams,
+};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// Longer than anything here takes on a busy machine; only a failure waits for it.
@@ -60,6 +62,7 @@ impl Bench {
             timeout_ms: None,
             orphan: Orphan::Finish,
             max_spool_bytes: 8 << 20,
+            limits: Limits::default(),
             socket: self.root.path().join("sockets").join(format!("{id}.sock")),
         }
     }

@@ -32,6 +32,40 @@ async fn a_timeout_ends_the_whole_tree() {
 }
 
 #[tokio::test]
+async fn a_tree_that_takes_too_much_memory_is_killed() {
+    let bench = Bench::new();
+    // `tail` keeps the one long line it reads; the memory is its, not its parent's.
+    let script = "echo $$ > pids; (head -c 200000000 /dev/zero; sleep 1000) | tail -n 1";
+    let mut spec = bench.shell("k", script);
+    spec.limits.memory_bytes = Some(100_000_000);
+    let keeper = bench.spawn(&spec).await;
+    let tree = pids_in(&bench.file("pids"), 1);
+    let exit = finish(&keeper).await;
+    assert_eq!(exit.stopped_by, Some(StopCause::Memory));
+    assert!(tree.iter().all(|p| !p.is_alive()));
+}
+
+#[tokio::test]
+async fn a_tree_of_too_many_is_killed_and_one_within_its_limits_is_not() {
+    let bench = Bench::new();
+    let many = "for i in 1 2 3 4 5 6 7 8; do sleep 1000 & echo $! >> pids; done; wait";
+    let mut spec = bench.shell("many", many);
+    spec.limits.processes = Some(6);
+    let keeper = bench.spawn(&spec).await;
+    let tree = pids_in(&bench.file("pids"), 8);
+    let exit = finish(&keeper).await;
+    assert_eq!(exit.stopped_by, Some(StopCause::Processes));
+    assert!(tree.iter().all(|p| !p.is_alive()));
+
+    // Looked at more than once, and let be.
+    let mut spec = bench.shell("few", "sleep 1000 & sleep 2.5; kill $!; exit 3");
+    spec.limits.processes = Some(6);
+    spec.limits.memory_bytes = Some(100_000_000);
+    let exit = finish(&bench.spawn(&spec).await).await;
+    assert_eq!((exit.ending, exit.stopped_by), (Ending::Code(3), None));
+}
+
+#[tokio::test]
 async fn killing_the_tree_returns_when_nothing_is_left() {
     let bench = Bench::new();
     let keeper = bench.spawn(&bench.shell("k", STUBBORN)).await;

@@ -237,3 +237,16 @@ async fn a_command_cannot_touch_the_process_that_tells_of_it() {
     let said = String::from_utf8(all_output(&keeper, Stream::Out).await).unwrap();
     assert!(said.ends_with("still here\n"), "{said}");
 }
+
+#[tokio::test]
+async fn limits_hold_in_a_sandbox_too() {
+    if !can() {
+        return;
+    }
+    let bench = Bench::new();
+    let script = "for i in 1 2 3 4 5 6 7 8; do setsid sleep 1000 & done; sleep 1000";
+    let mut spec = sandboxed(&bench, "k", script);
+    spec.limits.processes = Some(6);
+    let exit = finish(&bench.spawn(&spec).await).await;
+    assert_eq!(exit.stopped_by, Some(StopCause::Processes));
+}
