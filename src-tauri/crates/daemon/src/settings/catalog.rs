@@ -1,5 +1,7 @@
 //! What can be set, in words.
 
+mod sandbox;
+
 use protocol::{SettingChoice, SettingKind};
 use serde_json::{Value, json};
 
