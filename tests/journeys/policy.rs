@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
+use client::{Client, ClientError};
+use protocol::{ErrorCode, LayerState, PolicyRequest, PolicyTrustRequest};
 use serde_json::{Value, json};
 use testkit::model_server::{Script, Turn};
 
@@ -109,6 +111,49 @@ async fn a_projects_own_rules_only_tighten_until_they_are_trusted_as_they_are() 
         "{}",
         shown.stdout
     );
+    Ok(())
+}
+
+/// In the window one trusts the text one was shown, and no other.
+#[tokio::test]
+async fn what_was_read_is_trusted_and_not_what_took_its_place() -> Result<()> {
+    let world = World::new().await?;
+    let home = &world.daemon.home;
+    let runtime = home.place("run");
+    let window = Client::connect(client::paths::socket_of(&home.path(), Some(&runtime), 0));
+    let project = world.project.path().display().to_string();
+    let read = "[[rule]]\nname = \"fetching\"\noutcome = \"allow\"\ncommands = [\"git fetch\"]\n";
+    world.project.write(".longhaul/policy.toml", read)?;
+    let request = PolicyRequest {
+        project: Some(project.clone()),
+        policy: None,
+    };
+    let shown = window.policy(request).await?;
+    let own = shown.layers.iter().find(|layer| layer.source == "project");
+    let written = own.and_then(|layer| layer.written.clone());
+    let written = written.context("the project's text")?;
+    assert_eq!(written.text, read);
+    let loosens: Vec<&str> = written.loosens.iter().map(|r| r.name.as_str()).collect();
+    assert_eq!(loosens, ["fetching"]);
+
+    let trust = PolicyTrustRequest {
+        project,
+        trusted: true,
+        digest: Some(written.digest),
+    };
+    let worse = read.replace("git fetch", "git push");
+    world.project.write(".longhaul/policy.toml", &worse)?;
+    match window.policy_trust(trust.clone()).await {
+        Err(ClientError::Refused(error)) => assert_eq!(error.code, ErrorCode::Conflict),
+        other => bail!("{other:?}"),
+    }
+    world.project.write(".longhaul/policy.toml", read)?;
+    let trusted = window.policy_trust(trust).await?;
+    let own = trusted
+        .layers
+        .iter()
+        .find(|layer| layer.source == "project");
+    assert_eq!(own.map(|layer| layer.state), Some(LayerState::Read));
     Ok(())
 }
 

@@ -1938,6 +1938,8 @@ export type PolicyLayer = {
 	left_out: number,
 	/**  Those that count. */
 	rules: PolicyRule[],
+	/**  The project's: its file as it stands now, for somebody who is to trust it. */
+	written?: PolicyText | null,
 };
 
 /**  One part of a command, and what decides about it. */
@@ -2011,12 +2013,24 @@ export type PolicyTestRequest = {
 	policy?: Preset | null,
 };
 
+/**  A project's own rules as they stand in its file. */
+export type PolicyText = {
+	/**  All of it. */
+	text: string,
+	/**  What this very text is known by when it is trusted. */
+	digest: string,
+	/**  Its rules that allow: what trusting it loosens. */
+	loosens: PolicyRule[],
+};
+
 /**  Lets a project's own rules, as they are now, also allow; or no longer. */
 export type PolicyTrustRequest = {
 	/**  The project folder. */
 	project: string,
 	/**  Whether they are trusted. */
 	trusted: boolean,
+	/**  Only if they are this text still; as they are now if absent. */
+	digest?: string | null,
 };
 
 /**  The rules in force, in layers: a later one decides over an earlier, *deny* over all. */

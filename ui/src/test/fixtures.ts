@@ -375,6 +375,14 @@ export const aPolicy = (layers: Partial<Record<string, Partial<PolicyLayer>>> = 
       state: "only_tightens",
       left_out: 2,
       rules: [{ id: "fixtures", name: "fixtures are reviewed", outcome: "review" }],
+      written: {
+        text: '[[rule]]\nname = "fetching is fine"\noutcome = "allow"\ncommands = ["git fetch"]\n',
+        digest: "9a7c1e55f0",
+        loosens: [
+          { id: "fetching", name: "fetching is fine", outcome: "allow" },
+          { id: "installing", name: "installing is fine", outcome: "allow" },
+        ],
+      },
     }),
     aLayer({
       source: "here",

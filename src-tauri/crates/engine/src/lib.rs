@@ -78,7 +78,7 @@ pub use going_back::{Consequences, Effect, WentBack};
 pub use leases::Lock;
 pub use projects::{ProjectSettings, Projects};
 pub use recovery::Recovered;
-pub use rule_files::{FileState, InForce, RuleFile, RulesError};
+pub use rule_files::{FileState, InForce, ProjectRules, RuleFile, RulesError};
 pub use settings::{OnRestart, Settings};
 pub use start::{Estimate, NewRun, StartError};
 pub use workspace::Network;

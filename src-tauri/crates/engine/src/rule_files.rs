@@ -5,8 +5,8 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use domain::{Digest, Preset};
-use policy::{FileError, Layer, Policy, Source, Trust, UserRules};
+use domain::{Digest, Preset, Verdict};
+use policy::{FileError, Layer, Policy, Rule, Source, Trust, UserRules};
 
 use crate::core::{Core, Engine};
 
@@ -52,6 +52,17 @@ pub enum FileState {
     Broken(String),
 }
 
+/// A project's own rules as they stand in its file.
+#[derive(Clone, Debug)]
+pub struct ProjectRules {
+    /// All of it.
+    pub text: String,
+    /// What this very text is known by when it is trusted.
+    pub digest: String,
+    /// Its rules that allow: what trusting it loosens.
+    pub loosens: Vec<Rule>,
+}
+
 /// Why the user's rules were not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum RulesError {
@@ -66,6 +77,9 @@ pub enum RulesError {
     /// There is nothing of that name.
     #[error("{0}")]
     Unknown(String),
+    /// It is another text than the one that was to be trusted.
+    #[error("{} was changed since it was read", .0.display())]
+    Changed(PathBuf),
     /// It could not be written.
     #[error("{} cannot be written: {why}", file.display())]
     Unwritable {
@@ -124,11 +138,36 @@ impl Engine {
         broken
     }
 
-    /// Lets a project's own rules, as they are now, also allow; or no longer.
+    /// A project's own rules with their text; `None` where there are none that can be read.
+    pub async fn project_rules(&self, project: &Path) -> Option<ProjectRules> {
+        let file = project.join(PROJECTS);
+        tokio::task::spawn_blocking(move || {
+            let text = text(&file).ok().flatten()?;
+            let all = Layer::parse(Source::Project, &text, Trust::Trusted).ok()?;
+            let mut loosens = all.rules;
+            loosens.retain(|rule| rule.outcome == Verdict::Allow);
+            Some(ProjectRules {
+                digest: digest_of(&text),
+                text,
+                loosens,
+            })
+        })
+        .await
+        .expect("reading rules does not panic")
+    }
+
+    /// Lets a project's own rules, as they are now, also allow; or no longer. With the digest
+    /// of the text that was read: only if they are that text still.
     ///
     /// # Errors
-    /// If the project has none, they cannot be read, or the user's file cannot be written.
-    pub async fn trust_rules(&self, project: &Path, trust: Trust) -> Result<(), RulesError> {
+    /// If the project has none, they cannot be read, they are another text by now, or the
+    /// user's file cannot be written.
+    pub async fn trust_rules(
+        &self,
+        project: &Path,
+        trust: Trust,
+        read: Option<&str>,
+    ) -> Result<(), RulesError> {
         let file = project.join(PROJECTS);
         let digest = match trust {
             Trust::OnlyTightens => None,
@@ -139,7 +178,11 @@ impl Engine {
                 })?;
                 Layer::parse(Source::Project, &text, trust)
                     .map_err(|error| bad(&file, error.to_string()))?;
-                Some(digest_of(&text))
+                let digest = digest_of(&text);
+                if read.is_some_and(|read| read != digest) {
+                    return Err(RulesError::Changed(file));
+                }
+                Some(digest)
             }
         };
         let project = project.to_owned();

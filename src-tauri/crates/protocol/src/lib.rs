@@ -69,8 +69,8 @@ pub use notices::{
 };
 pub use policy::{
     LayerState, PolicyLayer, PolicyPart, PolicyRemoveRequest, PolicyRequest, PolicyRule,
-    PolicyTest, PolicyTestRequest, PolicyTrustRequest, PolicyView, RulePreview, RulePreviewRequest,
-    RuleSample,
+    PolicyTest, PolicyTestRequest, PolicyText, PolicyTrustRequest, PolicyView, RulePreview,
+    RulePreviewRequest, RuleSample,
 };
 pub use projects::{
     Folder, Folders, FoldersRequest, ProjectFacts, ProjectList, ProjectRequest, ProjectUse,

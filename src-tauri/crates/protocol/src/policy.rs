@@ -108,6 +108,20 @@ pub struct PolicyLayer {
     pub left_out: u32,
     /// Those that count.
     pub rules: Vec<PolicyRule>,
+    /// The project's: its file as it stands now, for somebody who is to trust it.
+    #[serde(default)]
+    pub written: Option<PolicyText>,
+}
+
+/// A project's own rules as they stand in its file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, specta::Type)]
+pub struct PolicyText {
+    /// All of it.
+    pub text: String,
+    /// What this very text is known by when it is trusted.
+    pub digest: String,
+    /// Its rules that allow: what trusting it loosens.
+    pub loosens: Vec<PolicyRule>,
 }
 
 /// One rule.
@@ -132,6 +146,9 @@ pub struct PolicyTrustRequest {
     pub project: String,
     /// Whether they are trusted.
     pub trusted: bool,
+    /// Only if they are this text still; as they are now if absent.
+    #[serde(default)]
+    pub digest: Option<String>,
 }
 
 /// Takes one of the user's own rules back.

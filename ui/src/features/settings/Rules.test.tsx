@@ -47,24 +47,46 @@ test("every layer with its file and its rules, the deciding one first", async ()
   await expectAccessible(container);
 });
 
-test("a project's rules are trusted only after it is said what that lets run", async () => {
+test("a project's rules are trusted as the very text one has read", async () => {
   const { user, daemon, container } = rules({
     policy_trust: () => aPolicy({ project: { state: "read", left_out: 0 } }),
   });
   const own = await layer(/^The project's/);
   expect(own).toHaveTextContent("2 rules that would let calls run without asking do not count");
-  await user.click(within(own).getByRole("button", { name: "Trust them as they are now…" }));
+  await user.click(within(own).getByRole("button", { name: "Read and trust them…" }));
   const asked = await screen.findByRole("alertdialog", { name: "Trust this project's rules?" });
-  expect(asked).toHaveTextContent(/2 rules in it would then let calls run that are reviewed now/);
+  expect(within(asked).getByRole("region", { name: /^The text of/ })).toHaveTextContent(
+    'commands = ["git fetch"]',
+  );
+  expect(within(asked).getByRole("list", { name: "What it would let run" })).toHaveTextContent(
+    /fetching is fine.*installing is fine/,
+  );
+  expect(asked).toHaveTextContent("9a7c1e55f0");
   await expectAccessible(asked);
   expect(daemon.requests("policy_trust")).toEqual([]);
   daemon.answer("policy", aPolicy({ project: { state: "read", left_out: 0 } }));
-  await user.click(within(asked).getByRole("button", { name: /trust it/ }));
+  await user.click(within(asked).getByRole("button", { name: "Trust this text" }));
   expect(
     await screen.findByRole("heading", { name: /The project's rules.*Trusted/ }),
   ).toBeVisible();
-  expect(daemon.requests("policy_trust")).toEqual([{ project: PROJECT, trusted: true }]);
+  expect(daemon.requests("policy_trust")).toEqual([
+    { project: PROJECT, trusted: true, digest: "9a7c1e55f0" },
+  ]);
   await expectAccessible(container);
+});
+
+test("a text that took the place of the one on screen is not trusted unread", async () => {
+  const { user, daemon, client } = rules();
+  await user.click(await screen.findByRole("button", { name: "Read and trust them…" }));
+  const asked = await screen.findByRole("alertdialog");
+  const worse = { text: "worse", digest: "other", loosens: [] };
+  daemon.answer("policy", aPolicy({ project: { written: worse } }));
+  await client.invalidateQueries();
+  await waitFor(() =>
+    expect(within(asked).getByRole("button", { name: "Trust this text" })).toBeDisabled(),
+  );
+  expect(asked).toHaveTextContent("git fetch");
+  expect(asked).toHaveTextContent("The file is another one by now");
 });
 
 test("trust is taken back at once: that only tightens", async () => {

@@ -1,12 +1,15 @@
 import { useState } from "react";
+import { Badge } from "../../components/Badge";
 import { Button } from "../../components/Button";
-import { ConfirmDialog } from "../../components/Dialog";
-import type { PolicyLayer } from "../../ipc/bindings";
+import { CodeBlock } from "../../components/CodeBlock";
+import { Dialog } from "../../components/Dialog";
+import type { PolicyLayer, PolicyText } from "../../ipc/bindings";
 import { plural } from "../../lib/numbers";
-import { plain } from "../../lib/plain";
+import { oneLine, plain } from "../../lib/plain";
 import { useCallMutation } from "../../queries/call";
 import { useWhyNot } from "../../stores/connection";
 import { toast, toastError } from "../../stores/toasts";
+import { OUTCOME } from "./outcome";
 import styles from "./settings.module.css";
 
 /**
@@ -27,7 +30,6 @@ export function Trust({ layer, project }: { layer: PolicyLayer; project: string 
       }),
     onError: (error) => toastError("Nothing was changed about the trust", error),
   });
-  const trust = (trusted: boolean) => change.mutate({ project, trusted });
 
   if (layer.state === "read") {
     return (
@@ -40,7 +42,7 @@ export function Trust({ layer, project }: { layer: PolicyLayer; project: string 
           <Button
             why={why}
             isDisabled={Boolean(why) || change.isPending}
-            onPress={() => trust(false)}
+            onPress={() => change.mutate({ project, trusted: false })}
           >
             Trust them no longer
           </Button>
@@ -50,6 +52,7 @@ export function Trust({ layer, project }: { layer: PolicyLayer; project: string 
   }
   if (layer.state !== "only_tightens") return null;
   const allowing = plural(layer.left_out, "rule");
+  const unread = why ?? (layer.written ? undefined : "Its text could not be read");
   return (
     <div className={styles.stack}>
       <p className={styles.soft}>
@@ -62,30 +65,86 @@ export function Trust({ layer, project }: { layer: PolicyLayer; project: string 
       {layer.left_out > 0 && (
         <div>
           <Button
-            why={why}
-            isDisabled={Boolean(why) || change.isPending}
+            why={unread}
+            isDisabled={Boolean(unread) || change.isPending}
             onPress={() => setAsking(true)}
           >
-            Trust them as they are now…
+            Read and trust them…
           </Button>
         </div>
       )}
-      <ConfirmDialog
-        title="Trust this project's rules?"
-        open={asking}
-        onClose={() => setAsking(false)}
-        onConfirm={() => trust(true)}
-        confirm="I have read it: trust it"
-        danger
-      >
-        <div className={styles.stack}>
-          <p>
-            {allowing} in it would then let calls run that are reviewed now. Read the file first:
-            what stands in it at this moment is what you trust, and no later text.
-          </p>
-          <code className={styles.file}>{plain(layer.file ?? "")}</code>
-        </div>
-      </ConfirmDialog>
+      {asking && layer.written && (
+        <TrustDialog
+          file={layer.file ?? ""}
+          written={layer.written}
+          onClose={() => setAsking(false)}
+          onTrust={(digest) => change.mutate({ project, trusted: true, digest })}
+        />
+      )}
     </div>
+  );
+}
+
+/**
+ * The text to be trusted, and only it: what the file says when this is pressed may be another one,
+ * so the digest of what was read goes along.
+ */
+function TrustDialog(props: {
+  file: string;
+  written: PolicyText;
+  onClose: () => void;
+  onTrust: (digest: string) => void;
+}) {
+  const { written, onClose } = props;
+  // What is agreed to is what stood here when it opened, whatever is read meanwhile.
+  const [shown] = useState(written);
+  const changed = written.digest !== shown.digest;
+  return (
+    <Dialog
+      title="Trust this project's rules?"
+      open
+      alert
+      wide
+      onClose={onClose}
+      footer={
+        <>
+          <Button onPress={onClose} autoFocus>
+            Cancel
+          </Button>
+          <Button
+            look="danger"
+            why={
+              changed ? "The file is another one by now: close this and read it again" : undefined
+            }
+            onPress={() => {
+              onClose();
+              props.onTrust(shown.digest);
+            }}
+          >
+            Trust this text
+          </Button>
+        </>
+      }
+    >
+      <div className={styles.stack}>
+        <p>These rules would then let calls run that are reviewed now:</p>
+        <ul className={styles.rules} aria-label="What it would let run">
+          {shown.loosens.map((rule) => (
+            <li key={rule.id} className={styles.rule}>
+              <Badge tone={OUTCOME[rule.outcome].tone}>{OUTCOME[rule.outcome].word}</Badge>
+              <span className={styles.ruleName}>
+                {oneLine(rule.name)} <code className={styles.soft}>{oneLine(rule.id, 60)}</code>
+              </span>
+            </li>
+          ))}
+        </ul>
+        <CodeBlock label={`The text of ${plain(props.file)}`} text={shown.text} maxHeight={20} />
+        <p className={styles.soft}>
+          <code className={styles.file}>{plain(props.file)}</code>, as the text with the digest{" "}
+          <code className={styles.file}>{plain(shown.digest)}</code>. When the file changes, it is
+          not trusted any more.
+        </p>
+      </div>
+    </Dialog>
   );
 }

@@ -14,7 +14,11 @@ use crate::times;
 
 pub(super) async fn policy(context: &Context, command: PolicyCommand) -> Result<u8, Failure> {
     let folder = |given: Option<&std::path::Path>| super::input::folder(context, given);
-    let trust = |project: String, trusted| PolicyTrustRequest { project, trusted };
+    let trust = |project: String, trusted| PolicyTrustRequest {
+        project,
+        trusted,
+        digest: None,
+    };
     let view = match command {
         PolicyCommand::Test(args) => return test(context, args).await,
         PolicyCommand::Show(args) => {

@@ -3,11 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use domain::{Preset, ReviewId};
-use engine::{Decided, FileState, InForce, Layer, Part, RuleFile, RulesError, Source, Trust};
+use engine::{
+    Decided, FileState, InForce, Layer, Part, ProjectRules, RuleFile, RulesError, Source, Trust,
+};
 use protocol::{
     ApiError, ErrorCode, LayerState, PolicyLayer, PolicyPart, PolicyRemoveRequest, PolicyRequest,
-    PolicyRule, PolicyTest, PolicyTestRequest, PolicyTrustRequest, PolicyView, RulePreview,
-    RulePreviewRequest, RuleSample,
+    PolicyRule, PolicyTest, PolicyTestRequest, PolicyText, PolicyTrustRequest, PolicyView,
+    RulePreview, RulePreviewRequest, RuleSample,
 };
 
 use super::idle_rules::{Counted, LOOKED_BACK_MS};
@@ -40,7 +42,8 @@ pub(crate) async fn policy_trust(
         false => Trust::OnlyTightens,
     };
     let engine = &api.working()?.engine;
-    let changed = engine.trust_rules(&project, trust).await;
+    let digest = request.digest.as_deref();
+    let changed = engine.trust_rules(&project, trust, digest).await;
     changed.map_err(rules_error)?;
     view(api, Some(project), None).await
 }
@@ -97,6 +100,9 @@ pub(crate) fn rules_error(error: RulesError) -> ApiError {
         RulesError::Unknown(_) => {
             ApiError::not_found(words, "`longhaul policy show` lists rules and their files")
         }
+        RulesError::Changed(_) => {
+            ApiError::new(ErrorCode::Conflict, words, "read it again, then trust it")
+        }
         RulesError::Unwritable { .. } => ApiError::new(
             ErrorCode::Conflict,
             words,
@@ -126,21 +132,44 @@ async fn view(
     let in_force = working.engine.rules_in_force(preset, &folder).await;
     let since = api.inner.clock.now().plus_ms(-LOOKED_BACK_MS);
     let counted = Counted::since(&working.store, since).await?;
-    let project = project.map(|path| path.display().to_string());
+    let named = project.as_ref().map(|path| path.display().to_string());
     let mut layers = shown(&in_force);
     let sources = in_force.policy.layers().iter().map(|layer| layer.source);
     for source in sources {
         let of = layers.iter_mut().filter(|l| l.source == source.word());
         for rule in of.flat_map(|layer| &mut layer.rules) {
-            rule.calls = counted.calls(source, &rule.id, project.as_deref());
+            rule.calls = counted.calls(source, &rule.id, named.as_deref());
         }
     }
+    let projects = Source::Project.word();
+    if let Some(layer) = layers.iter_mut().find(|layer| layer.source == projects)
+        && project.is_some()
+    {
+        layer.written = working.engine.project_rules(&folder).await.map(written);
+    }
     Ok(PolicyView {
-        project,
+        project: named,
         preset: in_force.preset,
         layers,
         counted_since: counted.began_later().map(Into::into),
     })
+}
+
+fn written(rules: ProjectRules) -> PolicyText {
+    PolicyText {
+        text: rules.text,
+        digest: rules.digest,
+        loosens: rules.loosens.iter().map(rule).collect(),
+    }
+}
+
+fn rule(rule: &engine::Rule) -> PolicyRule {
+    PolicyRule {
+        id: rule.id.clone(),
+        name: rule.name.clone(),
+        outcome: rule.outcome,
+        calls: None,
+    }
 }
 
 /// Every layer, and files that are not there in the place of the layers they would be.
@@ -172,12 +201,6 @@ fn layer_view(source: Source, file: Option<&RuleFile>, layer: Option<&Layer>) ->
     let rules = layer
         .map(|layer| layer.rules.as_slice())
         .unwrap_or_default();
-    let rule = |rule: &engine::Rule| PolicyRule {
-        id: rule.id.clone(),
-        name: rule.name.clone(),
-        outcome: rule.outcome,
-        calls: None,
-    };
     PolicyLayer {
         source: source.word().to_owned(),
         title: source.to_string(),
@@ -186,6 +209,7 @@ fn layer_view(source: Source, file: Option<&RuleFile>, layer: Option<&Layer>) ->
         trouble,
         left_out: layer.map_or(0, |l| u32::try_from(l.left_out).unwrap_or(u32::MAX)),
         rules: rules.iter().map(rule).collect(),
+        written: None,
     }
 }
 
