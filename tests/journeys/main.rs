@@ -18,6 +18,7 @@ mod dependencies;
 mod escapes;
 mod failures;
 mod first_run;
+mod gateway;
 mod going_back;
 mod in_doubt;
 mod judged;

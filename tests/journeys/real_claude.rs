@@ -15,6 +15,7 @@ use testkit::{
 };
 
 use self::program::Claude;
+use crate::gateway::{no_process_has_the_key, no_secret_is_written};
 use crate::real_agent::{
     PATIENCE, completed, nothing_was_refused, one_after_another, review, the_tokens_are_the_servers,
 };
@@ -34,6 +35,7 @@ async fn real_claude_mends_asks_and_is_accounted_for() -> Result<()> {
     let review = review(&world, &id, "tool_call").await?;
     ensure!(text(&review, "detail")?.contains("tested"), "{review:#}");
     assert_eq!(effects.entries()?.len(), 0, "asked before, not after");
+    no_process_has_the_key(&world)?;
     world.cli(&["approve", &text(&review, "id")?]).await?.ok()?;
     let run = completed(&world, &id).await?;
 
@@ -65,6 +67,7 @@ async fn real_claude_mends_asks_and_is_accounted_for() -> Result<()> {
         diff.contains("notes.txt") && diff.contains("echo $(($1 + $2))"),
         "{diff}"
     );
+    no_secret_is_written(&world, &[])?;
     nothing_was_refused(&world)
 }
 
@@ -203,17 +206,17 @@ fn folder(view: &RequestView) -> String {
     after.split(end).next().unwrap_or_default().to_owned()
 }
 
-/// What the run used is what the server sent, and its price is Claude Code's own figure.
+/// What the run used is what the server sent, counted by the gateway and priced by the book.
 async fn the_bill_is_the_servers(world: &World, run: &Value) -> Result<()> {
     the_tokens_are_the_servers(world, run)?;
     let cost = nano(&run["cost_usd"])?;
     ensure!(cost > 0, "{run:#}");
     let report = world.json(&["cost", "--by", "backend"]).await?;
-    assert_eq!(
-        nano(&report["rows"][0]["reported_usd"])?,
-        cost,
-        "{report:#}"
-    );
+    let row = &report["rows"][0];
+    assert_eq!(nano(&row["cost_usd"])?, cost, "{report:#}");
+    for other in ["reported_usd", "estimated_usd"] {
+        assert_eq!(nano(&row[other])?, 0, "all of it is exact: {report:#}");
+    }
     Ok(())
 }
 

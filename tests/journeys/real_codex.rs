@@ -14,6 +14,7 @@ use testkit::{
 };
 
 use self::program::Codex;
+use crate::gateway::{no_process_has_the_key, no_secret_is_written};
 use crate::real_agent::{
     PATIENCE, completed, nothing_was_refused, one_after_another, review, the_tokens_are_the_servers,
 };
@@ -41,6 +42,7 @@ async fn real_codex_mends_asks_and_is_accounted_for() -> Result<()> {
     let review = review(&world, &id, "tool_call").await?;
     ensure!(text(&review, "detail")?.contains("tested"), "{review:#}");
     assert_eq!(effects.entries()?.len(), 0, "asked before, not after");
+    no_process_has_the_key(&world)?;
     world.cli(&["approve", &text(&review, "id")?]).await?.ok()?;
     let run = completed(&world, &id).await?;
 
@@ -62,6 +64,7 @@ async fn real_codex_mends_asks_and_is_accounted_for() -> Result<()> {
     );
     let diff = world.cli(&["diff", &id]).await?.ok()?.stdout;
     ensure!(diff.contains("echo $(($1 + $2))"), "{diff}");
+    no_secret_is_written(&world, &[])?;
     nothing_was_refused(&world)
 }
 
@@ -184,7 +187,7 @@ fn mended() -> String {
     )
 }
 
-/// What the run used is what the server sent, priced by the price book.
+/// What the run used is what the server sent, counted by the gateway and priced by the book.
 async fn the_bill_is_the_servers(world: &World, run: &Value) -> Result<()> {
     the_tokens_are_the_servers(world, run)?;
     ensure!(nano(&run["cost_usd"])? > 0, "{run:#}");

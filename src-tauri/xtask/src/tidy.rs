@@ -22,6 +22,7 @@ const LAYERS: &[&[&str]] = &[
         "testkit",
     ],
     &["agents", "client", "notices"],
+    &["gateway"],
     &["engine"],
     &["daemon"],
     &["cli"],

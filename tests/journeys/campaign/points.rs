@@ -60,6 +60,8 @@ pub(crate) const UNREACHED: &[(&str, &str)] = &[
         "engine.leased",
         "it does not work in the user's own folder: locks",
     ),
+    ("engine.call_written_ahead", NO_AGENT),
+    ("engine.call_answered", NO_AGENT),
     ("engine.tests_judged", "it changes no test: judged"),
     (
         "engine.workspace_given_up",
@@ -71,6 +73,7 @@ pub(crate) const UNREACHED: &[(&str, &str)] = &[
     ),
 ];
 
+const NO_AGENT: &str = "its model is called without an agent between: gateway";
 const APPLIES: &str =
     "it takes nothing over: applying_crashes, and the workspace's test `apply_crashes`";
 const ALWAYS: &str = "its person allows nothing once and for all: policy";

@@ -472,6 +472,25 @@ export type BudgetView = {
 	used_duration_s: number,
 };
 
+/**  How an agent's call to its model ended. */
+export type CallEnd = 
+/**  It was answered to the end. */
+"answered" | 
+/**  Its server refused it: nothing was answered. */
+"refused" | 
+/**  Its server could not be reached. */
+"unreached" | 
+/**  The connection was cut, or the answer ended early. */
+"cut" | 
+/**  Nothing came for too long. */
+"silent" | 
+/**  The agent hung up. */
+"hung_up" | 
+/**  Longhaul ended it: the agent's turn was over. */
+"closed" | 
+/**  Longhaul's background service ended meanwhile. */
+"lost";
+
 /**  Ends a run by the user's wish. Its files stay until it is discarded. */
 export type CancelRequest = {
 	/**  The run (id or unique prefix). */
@@ -1034,6 +1053,29 @@ result?: BlobRef | null; charge?: Charge | null } |
 { kind: "noted"; text: string } | 
 /**  Usage that belongs to no operation of ours (an agent's own report). */
 { kind: "charged"; charge: Charge } | 
+/**  An agent's call to its model was let through by Longhaul's gateway. */
+{ kind: "call_sent"; 
+/**  The agent's turn. */
+op: OpId; 
+/**
+ *  Number within the run, from 1. Calls that go beside each other may be
+ *  recorded in another order.
+ */
+call: number; 
+/**  The kind of request, as the gateway calls it. */
+api: string; 
+/**  The model asked for. */
+model: string; 
+/**  Its worst case. */
+reserve?: NanoUsd } | 
+/**  It is over. */
+{ kind: "call_ended"; op: OpId; call: number; end: CallEnd; 
+/**  The status it was answered with, where it was. */
+status?: number | null; 
+/**  What went wrong, in words; empty where nothing did. */
+detail?: string; 
+/**  What it cost, or may have. */
+charge?: Charge | null } | 
 /**  A person must decide. */
 { kind: "review_requested"; review: Review } | 
 /**  A person decided. Durable before the answer is acknowledged. */

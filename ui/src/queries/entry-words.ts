@@ -72,6 +72,12 @@ export function entryLine({ event, text }: LogEntry, length = 200): EntryLine {
       return line("trouble", about("Failed", oneLine(event.message)));
     case "noted":
       return line("run", oneLine(event.text, length));
+    case "call_sent":
+      return line("model", about("The agent asks its model", event.model));
+    case "call_ended":
+      return event.detail
+        ? line("trouble", oneLine(event.detail, length))
+        : line("model", "The agent has its model's answer");
     case "step_started":
       return line("run", `Step ${event.step}`);
     case "backend_switched":

@@ -14,11 +14,11 @@
 
 mod assemble;
 mod content;
-mod errors;
+pub(crate) mod errors;
 mod request;
 #[cfg(test)]
 mod tests;
-mod usage;
+pub(crate) mod usage;
 
 use std::time::Duration;
 

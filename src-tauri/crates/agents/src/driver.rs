@@ -119,6 +119,8 @@ pub struct AgentContext {
     pub adopt: Option<PathBuf>,
     /// Observed calls the journal already has, by the agent's call id: not told again.
     pub known_calls: Vec<String>,
+    /// Whether its model calls are held back: it is not silent then.
+    pub held: crate::Held,
 }
 
 /// A tool call the model asks for.

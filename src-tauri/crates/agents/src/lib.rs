@@ -6,12 +6,15 @@ pub mod anthropic;
 pub mod claude_code;
 pub mod codex;
 mod driver;
+mod held;
+pub mod metering;
 mod models;
 pub mod openai;
 mod supervised;
 pub mod tools;
 mod wire;
 
+pub use held::{Held, Hold};
 pub use models::same_model;
 pub use wire::{BaseUrlError, Http, HttpError};
 

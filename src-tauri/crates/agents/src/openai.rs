@@ -14,12 +14,12 @@
 
 mod assemble;
 mod dialect;
-mod errors;
+pub(crate) mod errors;
 mod in_text;
 mod request;
 #[cfg(test)]
 mod tests;
-mod usage;
+pub(crate) mod usage;
 
 pub(crate) use usage::nano;
 

@@ -59,6 +59,7 @@ fn words(entry: &LogEntry) -> Option<(&'static str, Look, String)> {
         | Event::PlanChanged { .. }
         | Event::SessionBound { .. }
         | Event::Charged { .. }
+        | Event::CallSent { .. }
         | Event::Suspended { .. } => return None,
         Event::OpIntended { name, summary, .. } => {
             ("→", Look::Active, format!("{name}  {summary}"))
@@ -98,6 +99,19 @@ fn words(entry: &LogEntry) -> Option<(&'static str, Look, String)> {
             ("»", Look::Bold, format!("{origin}: {}", clip(&said, 6)))
         }
         Event::Noted { text } => ("•", Look::Faint, text.clone()),
+        Event::CallEnded { detail, charge, .. } => {
+            if detail.is_empty() {
+                return None;
+            }
+            let billed = match charge
+                .as_deref()
+                .filter(|c| c.figure == domain::Figure::Unsettled)
+            {
+                Some(_) => "; it may have been billed",
+                None => "",
+            };
+            ("!", Look::Attention, format!("{detail}{billed}"))
+        }
         Event::ReviewRequested { review } => (
             "?",
             Look::Attention,

@@ -11,6 +11,7 @@ use protocol::{ApiError, DaemonMode, ErrorCode, VersionRequest};
 use secrets::{Credentials, Keychain, Redactor};
 use store::{OwnedBy, Ownership, Store, StoreConfig};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
 
 use crate::Options;
 use crate::api::{Api, Ending, Trouble, Working};
@@ -22,7 +23,7 @@ use crate::rehearsal::Stage;
 use crate::server::{self, UserSocket};
 use crate::settings::Config;
 use crate::settings::live::Live;
-use crate::{environment, logs, webhook};
+use crate::{environment, gateway, logs, webhook};
 
 /// How long a daemon waits for whoever has the home to let go of it. A client waits
 /// 20 s for a new daemon.
@@ -59,8 +60,21 @@ pub(crate) async fn serve(mut options: Options) -> Result<(), ApiError> {
         Ok(store) => (Some(store), None),
         Err(trouble) => (None, Some(trouble)),
     };
+    let shut = CancellationToken::new();
     let mut working = match store {
-        Some(store) => Some(work(&options, &config, clock.clone(), store)?),
+        Some(store) => {
+            // Before anything goes on: agents that live are knocking already.
+            let gateway = gateway::open(&home).await?;
+            let working = work(
+                &options,
+                &config,
+                clock.clone(),
+                store,
+                Some(gateway.door()),
+            )?;
+            gateway.serve(&working.engine, shut.clone());
+            Some(working)
+        }
         None => None,
     };
     let socket = UserSocket::bind(&options.paths.socket)?;
@@ -114,6 +128,7 @@ pub(crate) async fn serve(mut options: Options) -> Result<(), ApiError> {
     let serving = tokio::spawn(server::serve(socket, api.clone(), closing.clone()));
     let how = wait_for_the_end(&api, signals).await?;
     leave(&api, how).await;
+    shut.cancel();
     closing.cancel();
     let _ = tokio::time::timeout(Duration::from_secs(5), serving).await;
     if let Some(working) = &api.inner.working {
@@ -224,6 +239,7 @@ pub(crate) fn work(
     config: &Config,
     clock: Arc<dyn Clock>,
     store: Store,
+    gateway: Option<::gateway::Door>,
 ) -> Result<Working, ApiError> {
     let home_id = store.home_id().to_string();
     let credentials = Credentials::new(&home_id, Keychain::new(&home_id), environment::for_keys());
@@ -247,6 +263,7 @@ pub(crate) fn work(
         redactor: redactor.clone(),
         prices: prices(&overrides)?,
         http: agents::anthropic::Http::new().map_err(ApiError::internal)?,
+        gateway,
     });
     Ok(Working {
         store,

@@ -6,6 +6,7 @@ mod boot;
 mod buckets;
 mod clock;
 mod environment;
+mod gateway;
 mod guard;
 mod handlers;
 mod heard;

@@ -20,10 +20,7 @@ pub(crate) struct Token(Arc<str>);
 
 impl Token {
     fn new() -> std::io::Result<Self> {
-        let mut bytes = [0; TOKEN_BYTES];
-        std::fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
-        let hex: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
-        Ok(Self(hex.into()))
+        random_hex().map(|hex| Self(hex.into()))
     }
 
     /// Whether this is it. Takes as long for a nearly right one as for any other.
@@ -101,7 +98,14 @@ pub(crate) fn url_file(socket: &Path) -> PathBuf {
     socket.with_extension("url")
 }
 
-fn write_private(file: &Path, text: &str) -> std::io::Result<()> {
+/// Text nobody can guess.
+pub(crate) fn random_hex() -> std::io::Result<String> {
+    let mut bytes = [0; TOKEN_BYTES];
+    std::fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    Ok(bytes.iter().map(|b| format!("{b:02x}")).collect())
+}
+
+pub(crate) fn write_private(file: &Path, text: &str) -> std::io::Result<()> {
     // A new file: one that is there may be open elsewhere, or readable.
     match std::fs::remove_file(file) {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e),

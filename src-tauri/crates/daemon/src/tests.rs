@@ -75,7 +75,8 @@ impl InProcess {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let (working, trouble) = match crate::boot::open(&home, clock.clone()).await {
             Ok(store) => {
-                let parts = crate::boot::work(&options, &Config::default(), clock.clone(), store);
+                let parts =
+                    crate::boot::work(&options, &Config::default(), clock.clone(), store, None);
                 (Some(parts.unwrap()), None)
             }
             Err(trouble) => (None, Some(trouble)),

@@ -9,7 +9,7 @@ use crate::run::{
 };
 use crate::task::Task;
 use crate::time::Timestamp;
-use crate::usage::Charge;
+use crate::usage::{Charge, OpenCall};
 
 /// An event that cannot follow the run's journal as it stands. Whoever made it
 /// acted on an old view; nothing is recorded.
@@ -87,6 +87,9 @@ impl Run {
             restoring: None,
             applying: None,
             applied: 0,
+            calls: Default::default(),
+            calls_sent: 0,
+            metered: None,
             task,
         }
     }
@@ -136,6 +139,26 @@ impl Run {
         }
         match &entry.event {
             Event::RunCreated { .. } | Event::Charged { .. } | Event::Noted { .. } => {}
+            Event::CallSent {
+                op,
+                call,
+                model,
+                reserve,
+                ..
+            } => {
+                self.calls_sent = self.calls_sent.max(*call);
+                self.metered = Some(*op);
+                let open = OpenCall {
+                    op: *op,
+                    model: model.clone(),
+                    reserve: *reserve,
+                    sent_at: entry.at,
+                };
+                self.calls.insert(*call, open);
+            }
+            Event::CallEnded { call, .. } => {
+                self.calls.remove(call);
+            }
             Event::BackendSwitched { backend, .. } => self.backend.clone_from(backend),
             Event::Queued { .. } => {
                 self.phase = Phase::Queued;

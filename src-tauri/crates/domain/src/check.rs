@@ -70,6 +70,14 @@ impl Run {
             Event::OpSettled { op, settlement, .. } => {
                 self.check_settlement(event, *op, settlement)
             }
+            Event::CallSent { call, .. } if self.calls.contains_key(call) => {
+                refuse("a call of that number is open")
+            }
+            Event::CallEnded { call, .. } if !self.calls.contains_key(call) => {
+                refuse("no call of that number is open")
+            }
+            // Whatever the phase: what was sent may be billed.
+            Event::CallSent { .. } | Event::CallEnded { .. } => Ok(()),
             Event::Charged { .. } | Event::Suspended { .. } | Event::Noted { .. } => Ok(()),
             Event::ReviewDecided { .. }
             | Event::ReviewReopened { .. }

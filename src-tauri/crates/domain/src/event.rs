@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::causes::{CallEnd, FailCause, InterruptCause, QueueReason, WaitCause};
 use crate::ids::{BlobRef, CheckpointId, Digest, OpId, ReviewId, RunId};
 use crate::judged::TestChange;
 use crate::money::NanoUsd;
@@ -12,92 +13,6 @@ use crate::review::{Answer, Review};
 use crate::task::{ApplyInto, Budget, HunkName, Task, WorkspaceMode, word_enum};
 use crate::time::Timestamp;
 use crate::usage::Charge;
-
-word_enum! {
-    /// Why a run stands in the queue.
-    QueueReason {
-        /// It was just made.
-        New = "new",
-        /// The user resumed it.
-        Resumed = "resumed",
-        /// It goes on by itself after a restart.
-        Restarted = "restarted",
-        /// It worked for its chunk of time and others waited.
-        Yielded = "yielded",
-        /// What it waited for is over.
-        Woken = "woken",
-    }
-}
-
-word_enum! {
-    /// Why no operation can proceed.
-    WaitCause {
-        /// A person must decide.
-        Review = "review",
-        /// The credential is paused.
-        RateLimit = "rate_limit",
-        /// A cap is reached.
-        Budget = "budget",
-        /// The credential does not work.
-        Auth = "auth",
-        /// Another run holds the files.
-        Lock = "lock",
-        /// Its time has not come.
-        Schedule = "schedule",
-        /// No network.
-        Offline = "offline",
-        /// Another run must complete first.
-        Dependency = "dependency",
-        /// Not enough memory or disk.
-        Memory = "memory",
-    }
-}
-
-word_enum! {
-    /// Why a run was stopped without the user's wish.
-    InterruptCause {
-        /// The daemon died.
-        DaemonDied = "daemon_died",
-        /// The machine was restarted.
-        Reboot = "reboot",
-        /// The daemon was stopped or replaced.
-        Shutdown = "shutdown",
-        /// Nothing was heard for too long.
-        Stalled = "stalled",
-        /// The agent's process ended without a result.
-        AgentDied = "agent_died",
-        /// Nobody answered a review in time.
-        Unanswered = "unanswered",
-    }
-}
-
-word_enum! {
-    /// Why a run failed.
-    FailCause {
-        /// The backend kept failing.
-        Backend = "backend",
-        /// The request can never succeed as it is.
-        BadRequest = "bad_request",
-        /// The provider's spend limit is reached.
-        SpendLimit = "spend_limit",
-        /// The longest allowed wait is over.
-        MaxWait = "max_wait",
-        /// The model declined the task.
-        Refused = "refused",
-        /// A budget's review was answered with `end`.
-        BudgetEnded = "budget_ended",
-        /// The verify command still fails.
-        Verify = "verify",
-        /// The workspace could not be made or used.
-        Workspace = "workspace",
-        /// Stopped by a review's answer.
-        Review = "review",
-        /// The run it depends on did not complete.
-        Dependency = "dependency",
-        /// The agent ended with an error.
-        Agent = "agent",
-    }
-}
 
 word_enum! {
     /// Who put a message into the conversation.
@@ -253,6 +168,36 @@ pub enum Event {
     Noted { text: String },
     /// Usage that belongs to no operation of ours (an agent's own report).
     Charged { charge: Box<Charge> },
+    /// An agent's call to its model was let through by Longhaul's gateway.
+    CallSent {
+        /// The agent's turn.
+        op: OpId,
+        /// Number within the run, from 1. Calls that go beside each other may be
+        /// recorded in another order.
+        call: u32,
+        /// The kind of request, as the gateway calls it.
+        api: String,
+        /// The model asked for.
+        model: String,
+        /// Its worst case.
+        #[serde(default)]
+        reserve: NanoUsd,
+    },
+    /// It is over.
+    CallEnded {
+        op: OpId,
+        call: u32,
+        end: CallEnd,
+        /// The status it was answered with, where it was.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        status: Option<u16>,
+        /// What went wrong, in words; empty where nothing did.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        detail: String,
+        /// What it cost, or may have.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        charge: Option<Box<Charge>>,
+    },
     /// A person must decide.
     ReviewRequested { review: Box<Review> },
     /// A person decided. Durable before the answer is acknowledged.
@@ -439,7 +384,9 @@ impl Event {
             | Self::OpRetried { op, .. }
             | Self::OpFinished { op, .. }
             | Self::OpFailed { op, .. }
-            | Self::OpSettled { op, .. } => Some(*op),
+            | Self::OpSettled { op, .. }
+            | Self::CallSent { op, .. }
+            | Self::CallEnded { op, .. } => Some(*op),
             Self::ReviewRequested { review } => review.op,
             _ => None,
         }
@@ -490,7 +437,8 @@ impl Event {
             Self::OpRetried { charge, .. }
             | Self::OpFinished { charge, .. }
             | Self::OpFailed { charge, .. }
-            | Self::OpSettled { charge, .. } => charge.as_deref(),
+            | Self::OpSettled { charge, .. }
+            | Self::CallEnded { charge, .. } => charge.as_deref(),
             _ => None,
         }
     }

@@ -5,6 +5,7 @@
 //! clock and no randomness; `cargo xtask tidy` checks the crate's dependencies.
 
 mod apply;
+mod causes;
 mod check;
 mod event;
 mod ids;
@@ -24,10 +25,8 @@ pub mod typescript;
 mod usage;
 
 pub use apply::Illegal;
-pub use event::{
-    Entry, Event, FailCause, InterruptCause, MessageOrigin, ParseEventError, PlanItem, PlanState,
-    QueueReason, WaitCause,
-};
+pub use causes::{CallEnd, FailCause, InterruptCause, QueueReason, WaitCause};
+pub use event::{Entry, Event, MessageOrigin, ParseEventError, PlanItem, PlanState};
 pub use ids::{BlobRef, CheckpointId, Digest, OpId, ParseIdError, ReviewId, RunId};
 pub use judged::TestChange;
 pub use lineage::{Fork, Rollback, Stretch};
@@ -45,4 +44,4 @@ pub use task::{
     ApplyInto, BackendKind, Budget, BudgetLimit, HunkName, Preset, Task, WorkspaceMode,
 };
 pub use time::{Clock, Timestamp};
-pub use usage::{Charge, Figure, Tokens, UsagePart};
+pub use usage::{Charge, Figure, OpenCall, Tokens, UsagePart};

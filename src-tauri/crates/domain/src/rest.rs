@@ -1,6 +1,7 @@
 //! How a run comes to rest, and how one at rest goes back.
 
-use crate::event::{Entry, Event, InterruptCause};
+use crate::causes::InterruptCause;
+use crate::event::{Entry, Event};
 use crate::lineage::Rollback;
 use crate::run::{Checkpoint, Failure, Interruption, Phase, Run};
 

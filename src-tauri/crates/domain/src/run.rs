@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::{Event, FailCause, InterruptCause, MessageOrigin, PlanItem, WaitCause};
+use crate::causes::{FailCause, InterruptCause, WaitCause};
+use crate::event::{Event, MessageOrigin, PlanItem};
 use crate::ids::{BlobRef, CheckpointId, OpId, ReviewId, RunId};
 use crate::judged::TestChange;
 use crate::lineage::Rollback;
@@ -13,7 +14,7 @@ use crate::op::{Op, OpKind, OpMode, OpOutcome, OpState, Settlement};
 use crate::review::Review;
 use crate::task::{ApplyInto, Budget, BudgetLimit, HunkName, Task, WorkspaceMode, word_enum};
 use crate::time::Timestamp;
-use crate::usage::{Charge, Figure, Tokens};
+use crate::usage::{Charge, Figure, OpenCall, Tokens};
 
 word_enum! {
     /// The states a user sees.
@@ -84,6 +85,13 @@ pub struct Wait {
     pub detail: String,
     /// Since when.
     pub since: Timestamp,
+}
+
+impl Wait {
+    /// Whether it is one for the provider or the network.
+    pub fn is_limit(&self) -> bool {
+        matches!(self.cause, WaitCause::RateLimit | WaitCause::Offline)
+    }
 }
 
 /// What a run has used, by kind of figure. Totals are sums of charges.
@@ -322,6 +330,15 @@ pub struct Run {
     /// How often its result was put into the user's project.
     #[serde(default)]
     pub applied: u32,
+    /// Calls of its agent that the gateway let through and that are not over, by number.
+    #[serde(default)]
+    pub calls: BTreeMap<u32, OpenCall>,
+    /// The highest number of such a call.
+    #[serde(default)]
+    pub calls_sent: u32,
+    /// The newest turn whose calls were seen by the gateway: it costs what they cost.
+    #[serde(default)]
+    pub metered: Option<OpId>,
 }
 
 impl Run {
@@ -352,7 +369,11 @@ impl Run {
             return op.state == OpState::Started;
         }
         match (op.kind, op.state) {
-            (OpKind::Model, OpState::Started) => !self.reviews.values().any(Review::is_awaited),
+            (OpKind::Model, OpState::Started) => {
+                // The gateway holds its calls while its credential may not be used.
+                !self.reviews.values().any(Review::is_awaited)
+                    && !self.waits.iter().any(Wait::is_limit)
+            }
             (_, OpState::Started) => true,
             (_, OpState::Intended) => op.mode == OpMode::Observed && op.review.is_none(),
             _ => false,
@@ -387,7 +408,8 @@ impl Run {
     pub fn reserved(&self) -> NanoUsd {
         let under_way = |op: &&Op| op.state == OpState::Started;
         let open = self.open_ops.values().filter(under_way);
-        open.map(|op| op.reserve).sum()
+        let calls = self.calls.values().map(|call| call.reserve);
+        open.map(|op| op.reserve).chain(calls).sum()
     }
 
     /// The cap that is used up, if any.

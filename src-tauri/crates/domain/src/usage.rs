@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::ids::OpId;
 use crate::money::NanoUsd;
+use crate::time::Timestamp;
 
 /// Tokens of one or more calls. `input` never includes cached tokens, whatever
 /// the provider's own field means (Anthropic excludes them, OpenAI includes them).
@@ -129,4 +131,17 @@ pub struct Charge {
 
 fn one() -> u64 {
     1
+}
+
+/// A call of an agent to its model that is under way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenCall {
+    /// The agent's turn.
+    pub op: OpId,
+    /// The model asked for.
+    pub model: String,
+    /// Its worst case.
+    pub reserve: NanoUsd,
+    /// Since when.
+    pub sent_at: Timestamp,
 }

@@ -2,12 +2,14 @@
 //! its own calls journalled as it tells them.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use agents::{AgentContext, TurnError, TurnRequest};
+use agents::{AgentContext, Held, Turn, TurnError, TurnRequest};
 use domain::{
     BackendKind, Event, FailCause, InterruptCause, Op, OpErrorKind, OpKind, OpMode, OpState, Run,
 };
 
+use crate::gate::Passed;
 use crate::host::RunHost;
 use crate::journal::{Batch, Halt};
 use crate::shell::{keeper_dir_name, keeper_name};
@@ -22,10 +24,22 @@ impl Worker {
     }
 
     pub(crate) async fn agent_turn(&self, run: Run, call: Call) -> Result<Run, Halt> {
-        let key = match self.credential(&run, &call.backend).await? {
-            Some((key, _)) => key,
-            None => return self.journal.load().await,
+        let Some((key, fingerprint)) = self.credential(&run, &call.backend).await? else {
+            return self.journal.load().await;
         };
+        if call.backend.passes_the_gateway() && living_turn(&run).is_none() {
+            // It would only wait at the gateway, with its memory and its slot taken.
+            match self.pass_gate(&fingerprint).await? {
+                Passed::Yes(permit) => drop(permit),
+                Passed::TooLong(why) => {
+                    return self.switch_or_fail(&run, FailCause::MaxWait, why).await;
+                }
+                Passed::Ended(review, why) => {
+                    let why = format!("ended while it waited: {why}");
+                    return self.fail_after(Some(review), FailCause::Review, why).await;
+                }
+            }
+        }
         let _busy = self.busy().await?;
         self.must_hold_folder().await?;
         let living = living_turn(&run).cloned();
@@ -37,11 +51,26 @@ impl Worker {
         };
         self.changed
             .store(true, std::sync::atomic::Ordering::SeqCst);
-        let request = self
+        let opened = self.core.open_attempt(&run, op.id, &call.backend);
+        let attempt = opened.map_err(|error| Halt::Store(error.to_string()))?;
+        // What the agent knows of its backend.
+        let shown = attempt.as_ref().and_then(|a| a.seen_by_the_agent());
+        let (backend, key) = match shown {
+            Some((backend, token)) => (backend, Some(token)),
+            None => (call.backend.clone(), key),
+        };
+        let driver = self.core.driver(&backend);
+        let driver = driver.map_err(|error| Halt::Store(error.to_string()))?;
+        let seen = Call {
+            backend,
+            driver,
+            model: call.model.clone(),
+        };
+        let mut request = self
             .agent_request(
                 &run,
                 &op,
-                &call,
+                &seen,
                 key,
                 heard,
                 if living.is_some() {
@@ -55,10 +84,13 @@ impl Worker {
             .agent
             .as_ref()
             .map(|agent| agent.known_calls.clone());
-        let watch = Watch::new(call.backend.clone(), request.cancel.clone());
+        let watch = Arc::new(Watch::new(call.backend.clone(), request.cancel.clone()));
+        if let (Some(attempt), Some(agent)) = (&attempt, &mut request.agent) {
+            agent.held = attempt.follow(watch.clone());
+        }
         let host = RunHost::new(self, known.unwrap_or_default(), None).watched(&watch);
         let _at_work = self.at_work().await;
-        let mut turn = Box::pin(call.driver.turn(request, &host));
+        let mut turn = Box::pin(seen.driver.turn(request, &host));
         let turn = tokio::select! {
             biased;
             // The agent's keeper lives on: whoever comes next adopts it.
@@ -70,15 +102,30 @@ impl Worker {
                 turn.await
             }
         };
+        if let Some(attempt) = attempt {
+            attempt.close().await;
+        }
         match turn {
             Ok(turn) => {
                 self.close_agent_calls(&op).await?;
                 let run = self.journal.load().await?;
+                let turn = match run.metered == Some(op.id) {
+                    // It costs what its calls cost, which is booked.
+                    true => Turn {
+                        usage: None,
+                        charge: None,
+                        ..turn
+                    },
+                    false => turn,
+                };
                 let run = self.record_answer(&run, &op, &call, turn).await?;
                 self.core.collect_keeper(&keeper_dir_name(&op));
                 Ok(run)
             }
-            Err(error) => self.agent_failed(&op, &call, &watch, error).await,
+            Err(error) => {
+                let error = watch.real(error);
+                self.agent_failed(&op, &call, &watch, error).await
+            }
         }
     }
 
@@ -181,6 +228,7 @@ impl Worker {
                 anew,
                 adopt: (adopt == Adopt::Living).then_some(dir),
                 known_calls,
+                held: Held::default(),
             }),
         })
     }
@@ -234,7 +282,7 @@ impl Worker {
         let dir = self.core.keeper_dir(&keeper_dir_name(op));
         // An agent asks nobody before it writes: one whose folder is another's is ended.
         if !over && !self.control.kill.is_cancelled() && !self.is_fenced() {
-            let ended = watch.over().is_some() || self.control.stop.is_cancelled();
+            let ended = watch.has_ended() || self.control.stop.is_cancelled();
             if ended && !matches!(keeper::adopt(&dir).await, Ok(keeper::Adoption::Alive(_))) {
                 return Ok(());
             }
@@ -269,7 +317,10 @@ impl Worker {
             let used = error.partial.as_ref()?;
             Some(Box::new(self.core.estimated(&call.backend, used)))
         };
-        let charge = error.charge.clone().or_else(seen);
+        let charge = match self.journal.load().await?.metered == Some(op.id) {
+            true => None,
+            false => error.charge.clone().or_else(seen),
+        };
         let op_error = self.error_of(&call.backend.name, &error);
         let words = op_error.message.clone();
         if error.kind == OpErrorKind::Auth {
@@ -302,7 +353,12 @@ impl Worker {
                     let used = crate::budget::used_words(&run);
                     self.ask_for_budget(limit, used).await
                 }
-                _ => Err(Halt::Stopped),
+                _ => match watch.unpriced() {
+                    Some(model) if !run.state().is_over() => {
+                        self.ask_about_price(&run, model).await
+                    }
+                    _ => Err(Halt::Stopped),
+                },
             },
             OpErrorKind::Silent => self.stalled(&words).await,
             OpErrorKind::Agent => {
@@ -312,6 +368,15 @@ impl Worker {
                     last_alive: self.core.now(),
                 };
                 self.journal.append(Batch::of(event)).await
+            }
+            // Its own patience was shorter than the pause; the next turn waits for its end.
+            OpErrorKind::RateLimited | OpErrorKind::Overloaded | OpErrorKind::Offline
+                if self.is_paused(&call.backend).await =>
+            {
+                Ok(run)
+            }
+            OpErrorKind::RateLimited if watch.has_ended() => {
+                self.switch_or_fail(&run, FailCause::MaxWait, words).await
             }
             OpErrorKind::SpendLimit => {
                 self.switch_or_fail(&run, FailCause::SpendLimit, words)
@@ -336,7 +401,7 @@ enum Adopt {
     No,
 }
 
-fn living_turn(run: &Run) -> Option<&Op> {
+pub(crate) fn living_turn(run: &Run) -> Option<&Op> {
     run.open_ops
         .values()
         .find(|op| op.kind == OpKind::Model && op.state == OpState::Started && op.keeper.is_some())

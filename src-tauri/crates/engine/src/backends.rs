@@ -57,7 +57,7 @@ pub enum BackendError {
 }
 
 /// The Anthropic API's own address (its documentation, 2026).
-const ANTHROPIC_URL: &str = "https://api.anthropic.com";
+pub(crate) const ANTHROPIC_URL: &str = "https://api.anthropic.com";
 
 /// Model asked for when neither the task nor the backend names one.
 const ANTHROPIC_MODEL: &str = "claude-sonnet-5-5";
@@ -111,6 +111,24 @@ impl Core {
             name: name.to_owned(),
             problem: e.to_string(),
         })
+    }
+
+    /// Whoever can say whether a backend's key is good: of an agent with a key the API behind
+    /// it, since the agent itself could only try.
+    pub(crate) fn driver_of_its_api(
+        &self,
+        backend: &BackendConfig,
+    ) -> Result<Arc<dyn Driver>, BackendError> {
+        let kind = match backend.kind {
+            BackendKind::ClaudeCode => BackendKind::Anthropic,
+            BackendKind::Codex => BackendKind::OpenAi,
+            kind => kind,
+        };
+        let api = BackendConfig {
+            kind,
+            ..backend.clone()
+        };
+        self.driver(&api)
     }
 
     pub(crate) fn driver(&self, backend: &BackendConfig) -> Result<Arc<dyn Driver>, BackendError> {

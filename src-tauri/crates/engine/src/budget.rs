@@ -112,11 +112,16 @@ impl Worker {
                 max_tokens,
             }));
         }
-        let review = asks::unpriced(run, &call.model, self.core.now());
         Ok(Affordable::asked(
-            self.ask_budget_review(review, "the price of the model is not known")
-                .await?,
+            self.ask_about_price(run, &call.model).await?,
         ))
+    }
+
+    /// Asks whether the run may go on without a cost cap.
+    pub(crate) async fn ask_about_price(&self, run: &Run, model: &str) -> Result<Run, Halt> {
+        let review = asks::unpriced(run, model, self.core.now());
+        self.ask_budget_review(review, "the price of the model is not known")
+            .await
     }
 
     /// Reads what the next call is sent, and says how many tokens that may be.

@@ -27,7 +27,8 @@ impl Core {
     /// What an agent's turn may have cost whose process and keeper are gone, by what is
     /// left of what it said. None for anything but an agent's turn.
     pub(crate) async fn charge_of_lost_turn(&self, run: &Run, op: &Op) -> Option<Box<Charge>> {
-        if run.task.kind.is_native() || op.kind != OpKind::Model {
+        let booked = run.metered == Some(op.id);
+        if booked || run.task.kind.is_native() || op.kind != OpKind::Model {
             return None;
         }
         let dir = self.keeper_dir(op.keeper.as_deref()?);

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use workspace::Workspaces;
 
+use crate::attempt::Attempts;
 use crate::confine::Probed;
 use crate::control::Control;
 use crate::journal::Journal;
@@ -59,6 +60,8 @@ pub struct Parts {
     pub prices: PriceBook,
     /// For model calls.
     pub http: agents::anthropic::Http,
+    /// Where agents reach their models' APIs without knowing the key. None: they are given it.
+    pub gateway: Option<gateway::Door>,
 }
 
 /// The engine. Cheap to clone.
@@ -85,6 +88,8 @@ pub(crate) struct Core {
     pub(crate) asking_auth: tokio::sync::Mutex<()>,
     pub(crate) leases: Leases,
     workers: Mutex<HashMap<RunId, Entry>>,
+    /// The turns whose agents' calls go through the gateway.
+    pub(crate) attempts: Attempts,
     /// The strings of those that put results into projects.
     pub(crate) appliers: Mutex<HashMap<RunId, Control>>,
     /// Changed while runs work; each look takes what is in force then.
@@ -120,6 +125,7 @@ impl Engine {
             tidying: tokio::sync::Mutex::default(),
             workers: Mutex::default(),
             appliers: Mutex::default(),
+            attempts: Attempts::new(&parts.home),
             refused: Mutex::default(),
             rules_read: Arc::default(),
             changing_rules: tokio::sync::Mutex::default(),

@@ -144,7 +144,8 @@ impl Worker {
 }
 
 impl Core {
-    async fn usable_key(
+    /// The backend's key, if it is thought to work, and the limiter's name for it.
+    pub(crate) async fn usable_key(
         &self,
         backend: &BackendConfig,
     ) -> Result<(Option<Secret>, String), String> {
@@ -162,7 +163,7 @@ impl Core {
         match refused {
             // Refused before: it must be another key, or be accepted by a free check.
             Some(old) if old == fingerprint => {
-                let driver = self.driver(backend).map_err(|e| e.to_string())?;
+                let driver = self.driver_of_its_api(backend).map_err(|e| e.to_string())?;
                 match driver.check(None, Some(&key)).await {
                     Ok(_) => self.accept(&backend.name),
                     Err(error) if error.kind == domain::OpErrorKind::Auth => {

@@ -1,10 +1,11 @@
 //! Passing the credential's gate, and telling it what came back.
 
 use agents::TurnError;
-use domain::{Event, OpErrorKind, Run, Timestamp, Wait, WaitCause};
+use domain::{Event, OpErrorKind, Run, Timestamp, WaitCause};
 use limiter::{Limit, LimitKind, Permit};
 
-use crate::journal::{Batch, Halt};
+use crate::backends::BackendConfig;
+use crate::journal::{Batch, Halt, Journal};
 use crate::worker::Worker;
 
 /// How waiting at the gate ended.
@@ -69,12 +70,25 @@ impl Worker {
         }
     }
 
+    /// Whether the backend's credential is paused.
+    pub(crate) async fn is_paused(&self, backend: &BackendConfig) -> bool {
+        let Ok((_, fingerprint)) = self.core.usable_key(backend).await else {
+            return false;
+        };
+        self.core
+            .parts
+            .limiter
+            .gate(&fingerprint)
+            .blocked()
+            .is_some()
+    }
+
     /// Ends the waits that limits and networks caused, also those that an earlier
     /// daemon recorded.
     pub(crate) async fn limits_over(&self) -> Result<(), Halt> {
         let run = self.journal.load().await?;
         let mut batch = Batch::default();
-        for wait in run.waits.iter().filter(|wait| is_limit(wait)) {
+        for wait in run.waits.iter().filter(|wait| wait.is_limit()) {
             batch.push(Event::WaitEnded { cause: wait.cause });
         }
         self.nobody_need_wait(&run, &mut batch);
@@ -111,23 +125,9 @@ impl Worker {
         until: Option<Timestamp>,
         detail: &str,
     ) -> Result<(), Halt> {
-        let run = self.journal.load().await?;
-        if run
-            .waits
-            .iter()
-            .any(|w| w.cause == cause && w.until == until)
-        {
-            return Ok(());
-        }
-        self.journal
-            .append(Batch::of(Event::WaitBegan {
-                cause,
-                until,
-                detail: self.core.redact(detail),
-            }))
-            .await
-            .map(|_| ())
+        begin_wait(&self.journal, cause, until, self.core.redact(detail)).await
     }
+
     /// Shows why nothing goes on, in other words too where they have changed.
     pub(crate) async fn begin_wait_saying(
         &self,
@@ -160,28 +160,52 @@ impl Worker {
     /// What came back decides whether the whole credential pauses.
     /// Whether it was a limit.
     pub(crate) fn tell_gate(&self, permit: Permit, error: &TurnError) -> bool {
-        let kind = match error.kind {
-            OpErrorKind::RateLimited => LimitKind::RateLimit,
-            OpErrorKind::Overloaded => LimitKind::Overloaded,
-            OpErrorKind::Offline => LimitKind::Offline,
-            _ => return false,
-        };
-        permit.limited(Limit {
-            kind,
-            retry_after_ms: error.retry_after_ms,
-        });
-        true
+        tell(permit, error.kind, error.retry_after_ms)
     }
 }
 
-fn is_limit(wait: &Wait) -> bool {
-    matches!(wait.cause, WaitCause::RateLimit | WaitCause::Offline)
+/// Pauses the credential if this is a limit; whether it is.
+pub(crate) fn tell(permit: Permit, kind: OpErrorKind, retry_after_ms: Option<u64>) -> bool {
+    let kind = match kind {
+        OpErrorKind::RateLimited => LimitKind::RateLimit,
+        OpErrorKind::Overloaded => LimitKind::Overloaded,
+        OpErrorKind::Offline => LimitKind::Offline,
+        _ => return false,
+    };
+    permit.limited(Limit {
+        kind,
+        retry_after_ms,
+    });
+    true
+}
+
+/// Shows why nothing goes on, unless that is shown already.
+pub(crate) async fn begin_wait(
+    journal: &Journal,
+    cause: WaitCause,
+    until: Option<Timestamp>,
+    detail: String,
+) -> Result<(), Halt> {
+    let run = journal.load().await?;
+    if run
+        .waits
+        .iter()
+        .any(|w| w.cause == cause && w.until == until)
+    {
+        return Ok(());
+    }
+    let began = Event::WaitBegan {
+        cause,
+        until,
+        detail,
+    };
+    journal.append(Batch::of(began)).await.map(|_| ())
 }
 
 /// Since when limits keep the run from being answered: what is on record, which a
 /// restart of the daemon does not change. `now` where nothing is.
 pub(crate) fn limited_since(run: &Run, now: Timestamp) -> Timestamp {
-    let waits = run.waits.iter().filter(|wait| is_limit(wait));
+    let waits = run.waits.iter().filter(|wait| wait.is_limit());
     waits.map(|wait| wait.since).min().unwrap_or(now)
 }
 

@@ -13,6 +13,7 @@ mod answer;
 mod apply_words;
 mod applying;
 mod asks;
+mod attempt;
 mod backends;
 mod briefing;
 mod budget;

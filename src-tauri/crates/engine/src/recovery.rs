@@ -42,6 +42,7 @@ impl Engine {
             reaped: core.reap().await,
             ..Recovered::default()
         };
+        core.take_up_calls().await.map_err(|e| e.to_string())?;
         core.restore_pauses().await.map_err(|e| e.to_string())?;
         tokio::spawn(core.clone().persist_pauses());
         // Before any worker: those that wait must not find them stale.
@@ -75,6 +76,7 @@ impl Engine {
                 }
             }
         }
+        core.attempts.are_complete();
         core.take_up_applies().await;
         core.collect_leftovers().await.map_err(|e| e.to_string())?;
         Ok(recovered)
@@ -103,6 +105,7 @@ impl Core {
     ) -> Result<Option<WentOn>, Halt> {
         let journal = self.journal(id);
         let run = journal.load().await?;
+        let run = self.settle_calls(&journal, run).await?;
         let mut run = self
             .finish_going_back(run)
             .await
@@ -165,7 +168,11 @@ impl Core {
     }
 
     /// Settles every operation that is open and that no living keeper accounts for.
-    async fn settle_open(&self, journal: &Journal, run: &Run) -> Result<Vec<(OpId, Found)>, Halt> {
+    async fn settle_open(
+        self: &std::sync::Arc<Self>,
+        journal: &Journal,
+        run: &Run,
+    ) -> Result<Vec<(OpId, Found)>, Halt> {
         let mut found = Vec::new();
         for op in run.open_ops.values() {
             let observed = op.mode == OpMode::Observed || !run.task.kind.is_native();
@@ -180,7 +187,7 @@ impl Core {
     }
 
     async fn settle_after_crash(
-        &self,
+        self: &std::sync::Arc<Self>,
         journal: &Journal,
         run: &Run,
         op: &Op,
@@ -203,7 +210,12 @@ impl Core {
             return Ok(Found::Again);
         }
         match keeper::adopt(&self.keeper_dir(&keeper_dir_name(op))).await {
-            Ok(Adoption::Alive(_)) => Ok(Found::GoesOn),
+            Ok(Adoption::Alive(_)) => {
+                if op.kind == OpKind::Model {
+                    self.reopen_attempt(run, op.id).await;
+                }
+                Ok(Found::GoesOn)
+            }
             Ok(Adoption::Exited(_)) => Ok(Found::Ended),
             // Without a folder the daemon died between the record of the start and the
             // keeper's own record, which is durable before there is a process.

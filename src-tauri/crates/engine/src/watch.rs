@@ -3,10 +3,11 @@
 
 use std::sync::{Mutex, OnceLock};
 
-use agents::Usage;
+use agents::{TurnError, Usage};
 use domain::{BudgetLimit, RunState};
 use tokio_util::sync::CancellationToken;
 
+use crate::agent_turn::living_turn;
 use crate::backends::BackendConfig;
 use crate::journal::Halt;
 use crate::worker::Worker;
@@ -18,6 +19,10 @@ pub(crate) struct Watch {
     stop: CancellationToken,
     used: Mutex<Option<Usage>>,
     over: OnceLock<BudgetLimit>,
+    /// Why the turn cannot go on, where the gateway knows better than the agent says.
+    explained: OnceLock<TurnError>,
+    /// A model without a price, where there is a cost cap.
+    unpriced: OnceLock<String>,
 }
 
 impl Watch {
@@ -27,6 +32,57 @@ impl Watch {
             stop,
             used: Mutex::default(),
             over: OnceLock::new(),
+            explained: OnceLock::new(),
+            unpriced: OnceLock::new(),
+        }
+    }
+
+    /// Ends the turn for this cap.
+    pub(crate) fn used_up(&self, limit: BudgetLimit) {
+        let _ = self.over.set(limit);
+        self.end();
+    }
+
+    /// Ends the turn for this reason, whatever its agent will call it.
+    pub(crate) fn explain(&self, error: TurnError) {
+        let _ = self.explained.set(error);
+        self.end();
+    }
+
+    /// Ends the turn because this model's price is not known.
+    pub(crate) fn without_price(&self, model: &str) {
+        let _ = self.unpriced.set(model.to_owned());
+        self.end();
+    }
+
+    /// Whether the turn was ended for what is known here.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.over.get().is_some() || self.explained.get().is_some() || self.unpriced.get().is_some()
+    }
+
+    /// The model without a price for which the turn was ended.
+    pub(crate) fn unpriced(&self) -> Option<&str> {
+        self.unpriced.get().map(String::as_str)
+    }
+
+    /// How a turn really failed: by what the gateway knows, else as its agent says.
+    pub(crate) fn real(&self, said: TurnError) -> TurnError {
+        if let Some(real) = self.explained.get() {
+            return TurnError {
+                kind: real.kind,
+                message: real.message.clone(),
+                retry_after_ms: real.retry_after_ms,
+                ..said
+            };
+        }
+        let ended = self.has_ended();
+        TurnError {
+            // The agent may have heard of it before it was stopped, and call it a bad request.
+            kind: match ended {
+                true => domain::OpErrorKind::Cancelled,
+                false => said.kind,
+            },
+            ..said
         }
     }
 
@@ -57,7 +113,10 @@ impl Worker {
     pub(crate) async fn mind_budget_in_turn(&self, watch: &Watch) -> Result<(), Halt> {
         let run = self.journal.load().await?;
         let (mut cost, mut tokens) = (run.committed_cost(), run.spent.tokens);
-        if let Some(used) = &*watch.used() {
+        if run.metered == living_turn(&run).map(|op| op.id) && run.metered.is_some() {
+            // All of it is booked already, and what is only set aside is not used up.
+            cost = run.spent.settled + run.spent.unsettled;
+        } else if let Some(used) = &*watch.used() {
             let charge = self.core.charge(&watch.backend, used, "");
             cost += charge.cost.unwrap_or_default();
             tokens = tokens.plus(&charge.tokens);
@@ -68,8 +127,7 @@ impl Worker {
         }
         let calls = run.spent.tool_calls;
         if let Some(limit) = run.budget.exhausted(cost, &tokens, calls, active_ms) {
-            let _ = watch.over.set(limit);
-            watch.stop.cancel();
+            watch.used_up(limit);
         }
         Ok(())
     }

@@ -233,6 +233,14 @@ const handlers: { [K in Kind]: Handler<K> } = {
     call?.settlements.push({ at: entry.at, settlement: e.settlement });
   },
   noted: note((e) => e.text),
+  // What a turn's calls cost is its operation's cost.
+  call_sent: nothing,
+  call_ended: (fold, e, entry) => {
+    if (!e.detail) return;
+    const text =
+      e.charge?.figure === "unsettled" ? `${e.detail} (it may have been billed)` : e.detail;
+    fold.items.push({ type: "note", key: keyOf(entry), at: entry.at, tone: "warn", text });
+  },
   charged: (fold, e, entry) => {
     fold.items.push({ type: "charge", key: keyOf(entry), at: entry.at, charge: e.charge });
   },

@@ -25,7 +25,7 @@ const SPEND_LIMITS: &[&str] = &[
 
 /// What an error body says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct ApiError {
+pub(crate) struct ApiError {
     /// `error.type`.
     pub(super) kind: String,
     message: String,
@@ -36,7 +36,7 @@ pub(super) struct ApiError {
 
 impl ApiError {
     /// Reads an error body; `None` if it is none of this API.
-    pub(super) fn read(body: &[u8]) -> Option<Self> {
+    pub(crate) fn read(body: &[u8]) -> Option<Self> {
         #[derive(Deserialize)]
         struct Body {
             error: Inner,
@@ -105,7 +105,7 @@ pub(super) fn unknown_model(endpoint: &str, model: &str) -> TurnError {
 }
 
 /// An answer that is an error by its status.
-pub(super) fn of_status(
+pub(crate) fn of_status(
     endpoint: &str,
     model: &str,
     status: StatusCode,

@@ -7,7 +7,7 @@ use crate::driver::Usage;
 
 /// Merges a later report into an earlier one. Later reports are cumulative but
 /// lack fields (the TTL split, tier and speed): what they do not say stays.
-pub(super) fn merge(earlier: &mut Value, later: Value) {
+pub(crate) fn merge(earlier: &mut Value, later: Value) {
     match (earlier, later) {
         (Value::Object(earlier), Value::Object(later)) => {
             for (name, value) in later {
@@ -24,7 +24,7 @@ pub(super) fn merge(earlier: &mut Value, later: Value) {
 /// The usage of a response by `model`. With `iterations` each of them is a part
 /// and the top level is ignored: it leaves out what compaction, advisors and
 /// fallbacks consumed.
-pub(super) fn of(model: &str, raw: Value, request_id: Option<String>) -> Usage {
+pub(crate) fn of(model: &str, raw: Value, request_id: Option<String>) -> Usage {
     let iterations = raw["iterations"]
         .as_array()
         .map(Vec::as_slice)

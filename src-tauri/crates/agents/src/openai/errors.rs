@@ -37,7 +37,7 @@ const TOO_LONG: [&str; 6] = [
 
 /// What an error says, wherever it stood.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct ApiError {
+pub(crate) struct ApiError {
     message: String,
     /// `error.type`.
     kind: String,
@@ -59,7 +59,7 @@ impl ApiError {
 
     /// `{"error": {…}}`, `{"error": "…"}`, `{"object": "error", "message": …}` (vLLM),
     /// `{"detail": …}` (FastAPI), `{"message": "…"}`.
-    pub(super) fn of(body: &Value) -> Option<Self> {
+    pub(crate) fn of(body: &Value) -> Option<Self> {
         // Some put the object into a list.
         let body = body.get(0).unwrap_or(body);
         match &body["error"] {
@@ -203,7 +203,7 @@ pub(super) fn not_offered(
 }
 
 /// An answer that is an error by its status.
-pub(super) fn of_status(
+pub(crate) fn of_status(
     endpoint: &str,
     model: &str,
     status: StatusCode,

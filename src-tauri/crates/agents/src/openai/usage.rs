@@ -7,21 +7,21 @@ use crate::anthropic::estimate_tokens;
 use crate::driver::{Counted, Usage};
 
 /// What is known of an answer besides its usage object.
-pub(super) struct Seen<'a> {
+pub(crate) struct Seen<'a> {
     /// The model that answered.
-    pub(super) model: &'a str,
+    pub(crate) model: &'a str,
     /// The processing tier the response names.
-    pub(super) tier: Option<&'a str>,
+    pub(crate) tier: Option<&'a str>,
     /// Bytes of the request.
-    pub(super) sent: usize,
+    pub(crate) sent: usize,
     /// Bytes of the answer, thinking included.
-    pub(super) answered: usize,
+    pub(crate) answered: usize,
     /// The provider's id of the request.
-    pub(super) request_id: Option<String>,
+    pub(crate) request_id: Option<String>,
 }
 
 /// Whether this is a usage object with anything in it.
-pub(super) fn is_reported(raw: &Value) -> bool {
+pub(crate) fn is_reported(raw: &Value) -> bool {
     let counts = ["prompt_tokens", "completion_tokens", "total_tokens"];
     counts
         .iter()
@@ -29,7 +29,7 @@ pub(super) fn is_reported(raw: &Value) -> bool {
 }
 
 /// The usage of an answer, estimated if it reports none.
-pub(super) fn of(raw: Value, seen: Seen<'_>) -> Usage {
+pub(crate) fn of(raw: Value, seen: Seen<'_>) -> Usage {
     let part = |tokens| UsagePart {
         model: seen.model.to_owned(),
         tokens,
@@ -56,6 +56,24 @@ pub(super) fn of(raw: Value, seen: Seen<'_>) -> Usage {
         raw,
         request_id: seen.request_id,
         counted: Counted::Reported,
+    }
+}
+
+/// The usage of an answer of the Responses API, whose words for the same counts are others.
+pub(crate) fn of_response(raw: Value, seen: Seen<'_>) -> Usage {
+    if raw["input_tokens"].is_null() {
+        return of(Value::Null, seen);
+    }
+    let in_chat_words = json!({
+        "prompt_tokens": raw["input_tokens"],
+        "prompt_tokens_details": raw["input_tokens_details"],
+        "completion_tokens": raw["output_tokens"],
+        "total_tokens": raw["total_tokens"],
+        "cost": raw["cost"],
+    });
+    Usage {
+        raw,
+        ..of(in_chat_words, seen)
     }
 }
 

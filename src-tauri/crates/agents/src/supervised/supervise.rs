@@ -181,7 +181,12 @@ impl<'a, D: Dialect> Supervision<'a, D> {
                         self.act(action).await?;
                     }
                 }
-                () = until(limit) => return Err(Halt::Stop(Box::new(self.silence()))),
+                () = until(limit) => {
+                    // It may have been held back meanwhile.
+                    if self.silent_at().is_some_and(|at| at <= Instant::now()) {
+                        return Err(Halt::Stop(Box::new(self.silence())));
+                    }
+                }
             }
         }
     }
@@ -207,10 +212,11 @@ impl<'a, D: Dialect> Supervision<'a, D> {
 
     fn silent_at(&self) -> Option<Instant> {
         let limit = Duration::from_millis(self.request.silence_ms);
+        let heard = self.agent.held.last().max(Some(self.heard))?;
         match self.dialect.phase() {
             Phase::Busy => None,
-            Phase::Expecting => Some(self.heard + limit),
-            Phase::Retrying(ms) => Some(self.heard + limit + Duration::from_millis(ms)),
+            Phase::Expecting => Some(heard + limit),
+            Phase::Retrying(ms) => Some(heard + limit + Duration::from_millis(ms)),
         }
     }
 

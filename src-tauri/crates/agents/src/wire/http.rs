@@ -61,6 +61,11 @@ impl Http {
         })
     }
 
+    /// A client for whoever passes requests on to the server at `base`.
+    pub fn client_for(&self, base: &Url) -> Client {
+        self.clone().for_host(base)
+    }
+
     pub(crate) fn for_host(self, base: &Url) -> Client {
         if is_loopback(base) {
             self.loopback
@@ -108,7 +113,7 @@ pub(crate) fn is_private(base: &Url) -> bool {
 }
 
 /// A base URL as given by a user, without a slash at its end.
-pub(crate) fn address(given: &str) -> Result<Url, BaseUrlError> {
+pub fn address(given: &str) -> Result<Url, BaseUrlError> {
     let mut url = Url::parse(given.trim()).map_err(|_| BaseUrlError::NotAUrl(given.to_owned()))?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(BaseUrlError::Scheme(url.scheme().to_owned()));
@@ -134,7 +139,7 @@ pub(crate) fn below(base: &Url, parts: &[&str]) -> Url {
 }
 
 /// `scheme://host[:port]/path`, as messages name an endpoint.
-pub(crate) fn name_of(base: &Url) -> String {
+pub fn name_of(base: &Url) -> String {
     base.as_str().trim_end_matches('/').to_owned()
 }
 

@@ -220,6 +220,11 @@ impl Listener<'_> {
     }
 }
 
+/// Whether an answer is one document and no stream.
+pub(crate) fn is_whole(headers: &HeaderMap) -> bool {
+    matches!(shape(headers), Shape::WholeMessage)
+}
+
 /// An answer without a content type is taken for what was asked for.
 fn shape(headers: &HeaderMap) -> Shape {
     let kind = headers

@@ -192,6 +192,7 @@ impl Fixture {
                 session: None,
                 anew: Vec::new(),
                 adopt: None,
+                held: agents::Held::default(),
                 known_calls: Vec::new(),
             }),
         }

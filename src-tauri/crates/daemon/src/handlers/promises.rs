@@ -113,6 +113,12 @@ fn cost(config: &BackendConfig, prices: &PriceBook) -> Promised {
     let own = config.base_url.is_none();
     let (kept, words) = match config.kind {
         _ if config.free => (Kept::Yes, "Its calls cost nothing, as you said.".to_owned()),
+        BackendKind::ClaudeCode | BackendKind::Codex if config.passes_the_gateway() => (
+            Kept::Yes,
+            "Exact: its calls go through Longhaul's gateway, which has the key and counts each of them. A call that was \
+             cut off is booked apart, at the most it can have cost."
+                .to_owned(),
+        ),
         BackendKind::ClaudeCode => (
             Kept::Partly,
             "As Claude Code reports it; estimated where a turn was cut off before its report."
@@ -212,6 +218,22 @@ mod tests {
             ..backend(BackendKind::OpenAi, local, "qwen4:8b")
         };
         assert_eq!(cost_of(&free).0, Kept::Yes);
+    }
+
+    #[test]
+    fn an_agent_with_a_key_is_counted_exactly_and_one_that_signs_in_by_itself_is_not() {
+        for kind in [BackendKind::ClaudeCode, BackendKind::Codex] {
+            let signs_in = backend(kind, None, "m");
+            assert_eq!(cost_of(&signs_in).0, Kept::Partly);
+            let with_key = BackendConfig {
+                key: KeySource::Env {
+                    var: "K".to_owned(),
+                },
+                ..signs_in
+            };
+            let (kept, words) = cost_of(&with_key);
+            assert!(kept == Kept::Yes && words.contains("gateway"), "{words}");
+        }
     }
 
     #[test]

@@ -219,6 +219,8 @@ fn says_something(event: &Event, review: &Review) -> bool {
         | Event::OpStarted { .. }
         | Event::CheckpointTaken { .. }
         | Event::Charged { .. }
+        | Event::CallSent { .. }
+        | Event::CallEnded { .. }
         | Event::Suspended { .. } => false,
         Event::OpIntended { op, op_kind, .. } => {
             *op_kind != domain::OpKind::Model && Some(*op) != review.op

@@ -258,6 +258,21 @@ fn offer(run: &Run, kind: u8, n: u8, at: Timestamp) -> Event {
         25 if n > 200 => Event::Completed {
             result: blob("done"),
         },
+        27 => Event::CallSent {
+            op: OpId(1),
+            call: run.calls_sent + u32::from(n % 3),
+            api: "messages".to_owned(),
+            model: "claude-sonnet-5-5".to_owned(),
+            reserve: NanoUsd(i64::from(n)),
+        },
+        28 => Event::CallEnded {
+            op: OpId(1),
+            call: run.calls.keys().next().copied().unwrap_or(1),
+            end: CallEnd::Answered,
+            status: Some(200),
+            detail: String::new(),
+            charge: Some(charge(i64::from(n), Figure::Priced)),
+        },
         26 if n > 220 => Event::Failed {
             cause: FailCause::Backend,
             message: "no".to_owned(),

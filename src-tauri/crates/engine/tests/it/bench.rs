@@ -292,6 +292,7 @@ fn parts(
         redactor: Redactor::new(),
         prices,
         http: agents::anthropic::Http::new().unwrap(),
+        gateway: None,
     }
 }
 
