@@ -12,6 +12,7 @@
 mod commits;
 mod content;
 mod daemons;
+mod gateway;
 mod growth;
 mod idle;
 mod langgraph;
@@ -30,7 +31,7 @@ use std::process::ExitCode;
 use crate::session::{Scale, Session};
 
 /// What can be named, in the order in which it is measured.
-const NAMES: [&str; 9] = [
+const NAMES: [&str; 10] = [
     "commits",
     "growth",
     "resume",
@@ -39,6 +40,7 @@ const NAMES: [&str; 9] = [
     "keeper",
     "runs",
     "workspaces",
+    "gateway",
     "langgraph",
 ];
 
@@ -90,6 +92,7 @@ async fn measure(name: &str, session: &mut Session) -> anyhow::Result<()> {
         "keeper" => idle::measure_keeper(session).await,
         "runs" => runs::measure(session).await,
         "workspaces" => workspaces::measure(session).await,
+        "gateway" => gateway::measure(session).await,
         "langgraph" => langgraph::measure(session).await,
         _ => Ok(()),
     }
