@@ -70,14 +70,22 @@ pub(crate) async fn measure(session: &mut Session) -> anyhow::Result<()> {
         "gateway: throughput lost in a long answer",
         ((1.0 - other / one) * 100.0, "%"),
         Target::AtMost(5.0),
-        format!("direct {:.0} MB/s, through {:.0} MB/s", one / 3.0, other / 3.0),
+        format!(
+            "direct {:.0} MB/s, through {:.0} MB/s",
+            one / 3.0,
+            other / 3.0
+        ),
     );
     let after = Memory::of(daemon.pid())?;
     session.report.add(
         "gateway: memory it grew by",
         ((after.resident as f64 - before.resident as f64) / 1e6, "MB"),
         Target::AtMost(20.0),
-        format!("{} calls and {} MB passed", STREAMS * ROUNDS + 3, 3 * LONG / 1000),
+        format!(
+            "{} calls and {} MB passed",
+            STREAMS * ROUNDS + 3,
+            3 * LONG / 1000
+        ),
     );
     daemon.terminate().await?;
     Ok(())
@@ -91,26 +99,52 @@ async fn open_turn(
 ) -> anyhow::Result<(SocketAddr, String)> {
     let url = format!("http://{upstream}");
     let add = [
-        "backend", "add", "agent", "--kind", "claude-code", "--command", SILENT, "--base-url", &url, "--key-env",
+        "backend",
+        "add",
+        "agent",
+        "--kind",
+        "claude-code",
+        "--command",
+        SILENT,
+        "--base-url",
+        &url,
+        "--key-env",
         "LH_BENCH_KEY",
     ];
     daemon.cli(&add).await?.ok()?;
     let project = project.path().display().to_string();
     let run = [
-        "run", "--project", &project, "--backend", "agent", "--max-cost", "100000", "--max-tokens", "1000000000",
-        "--detach", "--json", "wait",
+        "run",
+        "--project",
+        &project,
+        "--backend",
+        "agent",
+        "--max-cost",
+        "100000",
+        "--max-tokens",
+        "1000000000",
+        "--detach",
+        "--json",
+        "wait",
     ];
     daemon.cli(&run).await?.ok()?;
     let until = Instant::now() + SOON;
     loop {
         for process in daemon.home.processes() {
             let variable = |name: &str| variable(process, name);
-            if let (Some(token), Some(url)) = (variable("ANTHROPIC_API_KEY"), variable("ANTHROPIC_BASE_URL")) {
+            if let (Some(token), Some(url)) = (
+                variable("ANTHROPIC_API_KEY"),
+                variable("ANTHROPIC_BASE_URL"),
+            ) {
                 let address = url.strip_prefix("http://").context("an address")?;
                 return Ok((address.parse()?, token));
             }
         }
-        ensure!(Instant::now() < until, "the agent does not start:\n{}", daemon.log());
+        ensure!(
+            Instant::now() < until,
+            "the agent does not start:\n{}",
+            daemon.log()
+        );
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
@@ -171,7 +205,11 @@ async fn call(at: SocketAddr, key: &str, events: usize) -> anyhow::Result<(Durat
             break;
         }
     }
-    ensure!(head.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&head));
+    ensure!(
+        head.starts_with(b"HTTP/1.1 200"),
+        "{}",
+        String::from_utf8_lossy(&head)
+    );
     Ok((first.unwrap_or_default(), bytes))
 }
 
@@ -201,7 +239,11 @@ async fn serve(mut stream: TcpStream) -> std::io::Result<()> {
         let head = String::from_utf8_lossy(&came[..end]).to_ascii_lowercase();
         let number = |text: &str, after: &str| {
             let rest = text.split(after).nth(1)?;
-            let digits: String = rest.trim_start().chars().take_while(char::is_ascii_digit).collect();
+            let digits: String = rest
+                .trim_start()
+                .chars()
+                .take_while(char::is_ascii_digit)
+                .collect();
             digits.parse::<usize>().ok()
         };
         let length = number(&head, "content-length:").unwrap_or(0);
@@ -225,15 +267,24 @@ async fn answer(stream: &mut TcpStream, events: usize) -> std::io::Result<()> {
         let text = format!("data: {data}\n\n");
         format!("{:x}\r\n{text}\r\n", text.len())
     };
-    let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
+    let head =
+        "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
     let start = r#"{"type":"message_start","message":{"model":"claude-sonnet-5-5","usage":{"input_tokens":9,"output_tokens":1}}}"#;
-    stream.write_all(format!("{head}{}", chunk(start)).as_bytes()).await?;
-    let piece = format!(r#"{{"type":"content_block_delta","index":0,"delta":{{"text":"{}"}}}}"#, "x".repeat(940));
+    stream
+        .write_all(format!("{head}{}", chunk(start)).as_bytes())
+        .await?;
+    let piece = format!(
+        r#"{{"type":"content_block_delta","index":0,"delta":{{"text":"{}"}}}}"#,
+        "x".repeat(940)
+    );
     let many = chunk(&piece).repeat(20);
     for _ in 0..events / 20 {
         stream.write_all(many.as_bytes()).await?;
     }
-    let end = [r#"{"type":"message_delta","usage":{"output_tokens":7}}"#, r#"{"type":"message_stop"}"#];
+    let end = [
+        r#"{"type":"message_delta","usage":{"output_tokens":7}}"#,
+        r#"{"type":"message_stop"}"#,
+    ];
     let end: String = end.iter().map(|data| chunk(data)).collect();
     stream.write_all(format!("{end}0\r\n\r\n").as_bytes()).await
 }

@@ -243,6 +243,7 @@ async fn a_daemon_that_dies_at_any_boundary_of_a_call_hides_none() -> Result<()>
         let agent = Caller::start(&world, "claude-code", &[]).await?;
         // It may have had its answer, or not been sent at all.
         let _ = agent.call("plain", "the only one").await;
+        world.daemon.wait_exit(SOON).await?;
         world.daemon.launch().await?;
         world.wait(&agent.run, &["running"]).await?;
         ensure!(agent.call("plain", "after").await?.status == 200);
