@@ -143,7 +143,7 @@ fn offer(run: &Run, kind: u8, n: u8, at: Timestamp) -> Event {
         message: "cut".to_owned(),
         retry_at: None,
     };
-    match kind % 32 {
+    match kind % 34 {
         0 => Event::Queued {
             reason: QueueReason::Resumed,
         },
@@ -258,14 +258,14 @@ fn offer(run: &Run, kind: u8, n: u8, at: Timestamp) -> Event {
         25 if n > 200 => Event::Completed {
             result: blob("done"),
         },
-        30 => Event::CallSent {
+        32 => Event::CallSent {
             op: OpId(1),
             call: run.calls_sent + u32::from(n % 3),
             api: "messages".to_owned(),
             model: "claude-sonnet-5-5".to_owned(),
             reserve: NanoUsd(i64::from(n)),
         },
-        31 => Event::CallEnded {
+        33 => Event::CallEnded {
             op: OpId(1),
             call: run.calls.keys().next().copied().unwrap_or(1),
             end: CallEnd::Answered,
