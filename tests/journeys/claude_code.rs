@@ -341,12 +341,7 @@ async fn an_agent_that_starts_too_many_processes_is_ended_and_says_why() -> Resu
     let world = World::with(&format!("{QUICK}process_limit = 12\n")).await?;
     let many = "for i in $(seq 20); do setsid sleep 1000 & done; wait";
     let id = start(&world, json!([bash(many)]), &["--policy", "hands-off"]).await?;
-    // What became of its call nobody knows: a person is asked, as after any death.
-    let review = world.review(&id, "in_doubt").await?;
-    let run = world.json(&["show", &id]).await?;
-    ensure!(
-        format!("{run}{review}").contains("process_limit"),
-        "{run:#} {review:#}"
-    );
+    let run = world.wait(&id, &["interrupted"]).await?;
+    ensure!(text(&run, "detail")?.contains("process_limit"), "{run:#}");
     Ok(())
 }
