@@ -10,6 +10,8 @@ export interface EntryLine {
   text: string;
 }
 
+type Finished = Extract<LogEntry["event"], { kind: "op_finished" }>;
+
 const line = (kind: EntryKind, text: string): EntryLine => ({ kind, text });
 
 const ORIGINS: Record<string, string> = {
@@ -21,10 +23,11 @@ const ORIGINS: Record<string, string> = {
   continue: "Told to go on",
 };
 
+const about = (words: string, more: string) => (more ? `${words}: ${more}` : words);
+
 /** A journal entry in one line. */
 export function entryLine({ event, text }: LogEntry, length = 200): EntryLine {
   const said = text ? oneLine(text, length) : "";
-  const about = (words: string, more: string) => (more ? `${words}: ${more}` : words);
   switch (event.kind) {
     case "message_added":
       return line("message", about(ORIGINS[event.origin] ?? event.origin, said));
@@ -36,24 +39,7 @@ export function entryLine({ event, text }: LogEntry, length = 200): EntryLine {
     case "op_started":
       return line("tool", `Operation ${event.op} began`);
     case "op_finished":
-      // What costs is a model's answer. One without words is what it calls for.
-      if (event.charge && event.outcome === "ok") {
-        return line(
-          "model",
-          said
-            ? `Answered: ${said}`
-            : event.summary
-              ? oneLine(`Answered by calling ${event.summary}`, length)
-              : "Answered without words",
-        );
-      }
-      return line(
-        event.outcome === "ok" ? "tool" : "trouble",
-        about(
-          event.outcome === "ok" ? `Operation ${event.op}` : `Operation ${event.op} failed`,
-          said || oneLine(event.summary, length),
-        ),
-      );
+      return opFinished(event, said, length);
     case "op_failed":
       return line("trouble", about(`Operation ${event.op} failed`, oneLine(event.error.message)));
     case "op_retried":
@@ -85,6 +71,21 @@ export function entryLine({ event, text }: LogEntry, length = 200): EntryLine {
     default:
       return line("run", about(capital(event.kind.replaceAll("_", " ")), said));
   }
+}
+
+/** What costs is a model's answer. One without words is what it calls for. */
+function opFinished(event: Finished, said: string, length: number): EntryLine {
+  const summary = oneLine(event.summary, length);
+  if (event.charge && event.outcome === "ok") {
+    if (said) {
+      return line("model", `Answered: ${said}`);
+    }
+    const calls = oneLine(`Answered by calling ${event.summary}`, length);
+    return line("model", summary ? calls : "Answered without words");
+  }
+  return event.outcome === "ok"
+    ? line("tool", about(`Operation ${event.op}`, said || summary))
+    : line("trouble", about(`Operation ${event.op} failed`, said || summary));
 }
 
 /** A call in one line: with its tool's name where its summary does not say it already. */
