@@ -206,7 +206,7 @@ async fn a_lost_session_is_begun_anew_and_said() {
     let turn = it.run(it.resuming("k", gone), &host).await.unwrap();
     assert_eq!(turn.text, "Who are you?");
     assert!(
-        host.has("note claude no longer has its session"),
+        host.has("note claude cannot go on with its session"),
         "{:?}",
         host.told()
     );
