@@ -92,7 +92,12 @@ async fn once(
         .client
         .request(
             head.method.clone(),
-            target(upstream, head.uri.path(), head.uri.query()),
+            target(
+                upstream.speaks,
+                &upstream.base,
+                head.uri.path(),
+                head.uri.query(),
+            ),
         )
         .headers(onwards)
         .body(body.clone());

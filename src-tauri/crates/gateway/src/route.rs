@@ -4,7 +4,7 @@ use agents::metering::Api;
 use axum::http::Method;
 use reqwest::Url;
 
-use crate::account::{Speaks, Upstream};
+use crate::account::Speaks;
 
 /// What a request is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,14 +42,14 @@ fn is_about_models(path: &str) -> bool {
     }
 }
 
-/// Where a request goes that came for this path.
-pub(crate) fn target(upstream: &Upstream, path: &str, query: Option<&str>) -> Url {
-    let below = match upstream.speaks {
+/// Where a request goes that came for this path, at the server with this address.
+pub(crate) fn target(speaks: Speaks, base: &Url, path: &str, query: Option<&str>) -> Url {
+    let below = match speaks {
         Speaks::Anthropic => path,
         // Its base has the version already.
         Speaks::OpenAi => path.strip_prefix("/v1").unwrap_or(path),
     };
-    let mut url = upstream.base.clone();
+    let mut url = base.clone();
     url.set_path(&format!("{}{below}", url.path().trim_end_matches('/')));
     url.set_query(query);
     url
@@ -106,19 +106,14 @@ mod tests {
 
     #[test]
     fn a_request_goes_below_the_servers_own_address() {
-        let upstream = |base: &str, speaks| Upstream {
-            base: base.parse().unwrap(),
-            client: reqwest::Client::new(),
-            speaks,
-        };
-        let one = upstream("https://api.anthropic.com", Speaks::Anthropic);
-        let url = target(&one, "/v1/messages", Some("beta=true"));
+        let base = "https://api.anthropic.com".parse().unwrap();
+        let url = target(Speaks::Anthropic, &base, "/v1/messages", Some("beta=true"));
         assert_eq!(
             url.as_str(),
             "https://api.anthropic.com/v1/messages?beta=true"
         );
-        let other = upstream("http://127.0.0.1:1/openai/v1", Speaks::OpenAi);
-        let url = target(&other, "/v1/responses", None);
+        let base = "http://127.0.0.1:1/openai/v1".parse().unwrap();
+        let url = target(Speaks::OpenAi, &base, "/v1/responses", None);
         assert_eq!(url.as_str(), "http://127.0.0.1:1/openai/v1/responses");
     }
 }
