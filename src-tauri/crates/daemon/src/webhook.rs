@@ -237,7 +237,7 @@ pub(crate) async fn state(working: &Working) -> Result<Option<WebhookState>, Api
         (0, 0, waiting) => format!("{waiting} to be delivered"),
         (0, gone, _) => format!("{gone} could not be delivered and were given up: {error}"),
         (_, _, waiting) => {
-            format!("{waiting} wait to be delivered; the last try failed: {error}")
+            format!("{waiting} still to be delivered; the last try failed: {error}")
         }
     };
     Ok(Some(WebhookState {
