@@ -156,7 +156,7 @@ impl Worker {
             run = Box::pin(self.yield_if_due(run)).await?;
             // A turn that goes on is watched as it goes; nobody should wait for a person first.
             if !self.agent_is_alive(&run) {
-                run = self.mind_budget(run).await?;
+                run = Box::pin(self.mind_budget(run)).await?;
             }
             let (done, unheard) = {
                 let mut conversation = self.conversation.lock().await;
