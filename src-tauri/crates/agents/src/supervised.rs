@@ -23,7 +23,7 @@ pub(crate) use dialect::{Action, Dialect, Phase, Unreadable, line, text};
 pub(crate) use turn::{Agent, Opening, Start, turn};
 pub(crate) use version::{check, check_loosely};
 
-use crate::driver::{AgentContext, Answered, ChatMessage, TurnError};
+use crate::driver::{AgentContext, ChatMessage, TurnError};
 
 /// The longest summary of a call, in characters.
 const SUMMARY_MAX: usize = 200;
@@ -56,21 +56,9 @@ pub struct OwnFiles {
     pub copied: &'static [&'static str],
 }
 
-/// An error before anything was answered.
-pub(crate) fn failed(kind: OpErrorKind, message: String) -> TurnError {
-    TurnError {
-        kind,
-        message,
-        retry_after_ms: None,
-        partial: None,
-        charge: None,
-        answered: Answered::No,
-    }
-}
-
 /// An error of the agent as a process.
 pub(crate) fn agent_error(message: String) -> TurnError {
-    failed(OpErrorKind::Agent, message)
+    TurnError::refused(OpErrorKind::Agent, message)
 }
 
 /// What one message to the agent says: briefings first, the rest in order.

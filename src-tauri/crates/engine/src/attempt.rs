@@ -316,7 +316,7 @@ impl Attempt {
         let since = crate::gate::limited_since(&run, self.core.now());
         if pause.until.ms_since(since) > self.core.settings().max_wait_ms {
             let why = format!("{}; that is longer than max_wait allows", pause.words());
-            let error = error_of(OpErrorKind::RateLimited, why.clone());
+            let error = TurnError::refused(OpErrorKind::RateLimited, why.clone());
             self.end_turn(error);
             return Err(Refused::Never(format!("Longhaul: {why}")));
         }
@@ -358,7 +358,7 @@ impl Account for Till {
             Ok(found) => found,
             Err(problem) => {
                 let problem = attempt.core.redact(&problem);
-                attempt.end_turn(error_of(OpErrorKind::Auth, problem.clone()));
+                attempt.end_turn(TurnError::refused(OpErrorKind::Auth, problem.clone()));
                 return Err(Refused::Never(format!("Longhaul: {problem}")));
             }
         };
@@ -386,15 +386,4 @@ impl Account for Till {
 fn not_now(halt: &Halt) -> Refused {
     tracing::warn!(%halt, "a call of an agent cannot be recorded");
     Refused::NotNow("Longhaul cannot record the call just now".to_owned())
-}
-
-fn error_of(kind: OpErrorKind, message: String) -> TurnError {
-    TurnError {
-        kind,
-        message,
-        retry_after_ms: None,
-        partial: None,
-        charge: None,
-        answered: agents::Answered::No,
-    }
 }

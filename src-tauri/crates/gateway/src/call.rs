@@ -85,7 +85,7 @@ async fn once(
     let upstream = account.upstream();
     let Some(onwards) = headers::onwards(&head.headers, upstream.speaks, key.as_ref()) else {
         let words = "the API key has characters that no key has: was it copied whole?";
-        let error = failed(OpErrorKind::Auth, words.to_owned());
+        let error = TurnError::refused(OpErrorKind::Auth, words.to_owned());
         return after(flight, Trouble::Nothing(error)).await;
     };
     let request = upstream
@@ -125,7 +125,11 @@ async fn once(
         Err(_) => {
             let seconds = account.silence().as_secs();
             let words = format!("{endpoint} said nothing for {seconds} s");
-            return after(flight, Trouble::Nothing(failed(OpErrorKind::Silent, words))).await;
+            return after(
+                flight,
+                Trouble::Nothing(TurnError::refused(OpErrorKind::Silent, words)),
+            )
+            .await;
         }
     };
     if response.status().is_success() {
@@ -211,15 +215,4 @@ async fn bounded(mut response: reqwest::Response) -> Bytes {
         }
     }
     body.freeze()
-}
-
-fn failed(kind: OpErrorKind, message: String) -> TurnError {
-    TurnError {
-        kind,
-        message,
-        retry_after_ms: None,
-        partial: None,
-        charge: None,
-        answered: agents::Answered::No,
-    }
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::codex;
 use crate::driver::TurnError;
-use crate::supervised::{failed, text};
+use crate::supervised::text;
 
 /// The longest message of an agent that is passed on, in bytes.
 const WORDS_MAX: usize = 1000;
@@ -17,7 +17,7 @@ pub(crate) fn of(agent: &str, error: &Value) -> TurnError {
     let kind = kind(error, &said);
     TurnError {
         retry_after_ms: retry_after(&said),
-        ..failed(kind, sentence(agent, kind, &said))
+        ..TurnError::refused(kind, sentence(agent, kind, &said))
     }
 }
 
@@ -33,7 +33,7 @@ pub(crate) fn in_text(agent: &str, trouble: &Value, said: &str) -> TurnError {
         false => codex::trouble(trouble),
         true => by_words(said),
     };
-    failed(kind, sentence(agent, kind, said))
+    TurnError::refused(kind, sentence(agent, kind, said))
 }
 
 fn sentence(agent: &str, kind: OpErrorKind, said: &str) -> String {

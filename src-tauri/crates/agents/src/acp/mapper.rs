@@ -14,7 +14,7 @@ use super::protocol::{self, AUTHENTICATE, INITIALIZE, Line, MODEL, Open, PROMPT,
 use super::tally::Tally;
 use crate::driver::{Answered, Delta, Stop, Turn, TurnError};
 use crate::supervised::uses::{Telling, Uses};
-use crate::supervised::{Action, Dialect, Unreadable, agent_error, failed, text};
+use crate::supervised::{Action, Dialect, Unreadable, agent_error, text};
 
 /// Calls that may be open at the same time. More is an agent gone wild.
 const OPEN_MAX: usize = 1000;
@@ -402,7 +402,7 @@ impl Mapper {
         let name = self.task.name;
         let mut actions = self.begin(true);
         let turn = match text(result, "stopReason") {
-            "cancelled" if self.interrupted => Err(failed(
+            "cancelled" if self.interrupted => Err(TurnError::refused(
                 OpErrorKind::Cancelled,
                 format!("{name}'s turn was interrupted"),
             )),

@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 use super::protocol::{Freshness, Seen, charge, readable, text};
 use super::tally::Tally;
 use crate::driver::{Answered, Stop, Turn, TurnError, Usage};
-use crate::supervised::failed;
 
 /// What a refused or failed request is called.
 pub(crate) fn words_for(status: Option<u64>, error: &str) -> String {
@@ -75,7 +74,7 @@ pub(crate) fn of(
         },
         charge: (spent && !short && charge.cost.is_some()).then(|| Box::new(charge)),
         answered,
-        ..failed(kind(result), message(result))
+        ..TurnError::refused(kind(result), message(result))
     })
 }
 

@@ -8,8 +8,8 @@ use serde_json::Value;
 use super::protocol::{Freshness, Line, Seen, Teller, readable, remark, text};
 use super::tally::{Changed, Tally};
 use super::{CLAUDE, calls, ending, protocol};
-use crate::driver::{Delta, ObservedCall, Usage};
-use crate::supervised::{Action, Dialect, Phase, Unreadable, failed};
+use crate::driver::{Delta, ObservedCall, TurnError, Usage};
+use crate::supervised::{Action, Dialect, Phase, Unreadable};
 
 /// A retry of this many failed tries with a refused credential is not waited for:
 /// the agent would go on for minutes (ten tries), and nothing mends by itself.
@@ -149,7 +149,7 @@ impl Mapper {
             message["error_status"].as_u64(),
         );
         if matches!(status, Some(401 | 403)) && attempt >= REFUSED_TRIES {
-            let error = failed(
+            let error = TurnError::refused(
                 OpErrorKind::Auth,
                 ending::words_for(status, text(message, "error")),
             );

@@ -4,7 +4,7 @@ use domain::OpErrorKind;
 use serde_json::Value;
 
 use crate::driver::TurnError;
-use crate::supervised::{failed, text};
+use crate::supervised::text;
 
 /// A failed turn's error as one of ours. `error` is the protocol's `TurnError`.
 pub(crate) fn of(error: &Value) -> TurnError {
@@ -20,7 +20,7 @@ pub(crate) fn of(error: &Value) -> TurnError {
         (_, Some(status)) => format!("codex's request failed with {status}: {said}"),
         (_, None) => format!("codex ended its turn with an error: {said}"),
     };
-    failed(kind, words)
+    TurnError::refused(kind, words)
 }
 
 /// The HTTP status an error tells of.

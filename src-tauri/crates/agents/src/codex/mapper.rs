@@ -9,7 +9,7 @@ use super::protocol::{CLEAN, INITIALIZE, Line, Settings, THREAD, TURN};
 use super::tally::Tally;
 use super::{CODEX, calls, ending, protocol};
 use crate::driver::{Delta, ObservedCall, Stop, Turn, TurnError, Usage};
-use crate::supervised::{Action, Dialect, Phase, Unreadable, agent_error, failed, text};
+use crate::supervised::{Action, Dialect, Phase, Unreadable, agent_error, text};
 
 /// Codex waits for a network that is gone as long as it takes, and says so again after up
 /// to several minutes (5, 10, 20 s … measured).
@@ -315,7 +315,7 @@ impl Mapper {
         self.telling.clear();
         let result = match text(turn, "status") {
             "completed" => Ok(self.answer()),
-            "interrupted" => Err(self.broken(failed(
+            "interrupted" => Err(self.broken(TurnError::refused(
                 OpErrorKind::Cancelled,
                 "codex's turn was interrupted".to_owned(),
             ))),

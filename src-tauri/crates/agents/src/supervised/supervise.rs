@@ -10,10 +10,10 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use serde_json::Value;
 use tokio::time::Instant;
 
+use super::agent_error;
 use super::child::Child;
 use super::dialect::{Action, Dialect, Phase};
 use super::lines::Piece;
-use super::{agent_error, failed};
 use crate::driver::{
     AgentContext, Answered, Host, HostGone, ObservedCall, Permit, Turn, TurnError, TurnRequest,
 };
@@ -136,7 +136,7 @@ impl<'a, D: Dialect> Supervision<'a, D> {
                 Err(TurnError {
                     answered: self.answered(),
                     partial: self.dialect.consumed(),
-                    ..failed(OpErrorKind::Cancelled, message)
+                    ..TurnError::refused(OpErrorKind::Cancelled, message)
                 })
             }
         };
@@ -158,11 +158,11 @@ impl<'a, D: Dialect> Supervision<'a, D> {
             tokio::select! {
                 biased;
                 () = self.request.cancel.cancelled() => {
-                    let error = failed(OpErrorKind::Cancelled, format!("{} was stopped", self.dialect.name()));
+                    let error = TurnError::refused(OpErrorKind::Cancelled, format!("{} was stopped", self.dialect.name()));
                     return Err(Halt::Stop(Box::new(error)));
                 }
                 () = self.request.pause.cancelled(), if self.dialect.is_between() => {
-                    let error = failed(OpErrorKind::Cancelled, self.paused());
+                    let error = TurnError::refused(OpErrorKind::Cancelled, self.paused());
                     return Err(Halt::Stop(Box::new(error)));
                 }
                 Some(decided) = self.questions.next() => {
@@ -233,7 +233,7 @@ impl<'a, D: Dialect> Supervision<'a, D> {
         );
         TurnError {
             answered: self.answered(),
-            ..failed(OpErrorKind::Silent, message)
+            ..TurnError::refused(OpErrorKind::Silent, message)
         }
     }
 

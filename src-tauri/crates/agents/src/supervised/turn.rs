@@ -9,7 +9,7 @@ use domain::OpErrorKind;
 
 use super::child::{Child, Surveyor};
 use super::supervise::{End, Supervision};
-use super::{Dialect, Program, agent_error, failed, words};
+use super::{Dialect, Program, agent_error, words};
 use crate::driver::{AgentContext, Host, Turn, TurnError, TurnRequest};
 
 /// How long a keeper may live on after its child's end is on record: an instant,
@@ -89,7 +89,7 @@ pub(crate) async fn turn<A: Agent>(
     let name = program.name;
     let Some(agent) = &request.agent else {
         let words = format!("{name} needs a folder to work in");
-        return Err(failed(OpErrorKind::BadRequest, words));
+        return Err(TurnError::refused(OpErrorKind::BadRequest, words));
     };
     let adopted = match &agent.adopt {
         Some(dir) => found(program, dir, driver.surveyor()).await?,
@@ -106,7 +106,7 @@ pub(crate) async fn turn<A: Agent>(
             Some(process) => process,
             None if request.cancel.is_cancelled() => {
                 let words = format!("{name} was not started");
-                return Err(failed(OpErrorKind::Cancelled, words));
+                return Err(TurnError::refused(OpErrorKind::Cancelled, words));
             }
             None => {
                 let Opening { argv, env, lines } = driver.opening(&request, agent, &start);
@@ -134,7 +134,7 @@ pub(crate) async fn turn<A: Agent>(
                 );
                 host.note(&note)
                     .await
-                    .map_err(|gone| failed(OpErrorKind::Cancelled, gone.to_string()))?;
+                    .map_err(|gone| TurnError::refused(OpErrorKind::Cancelled, gone.to_string()))?;
                 clear(&agent.keeper_dir).await?;
                 start = Start::Anew;
             }

@@ -9,7 +9,7 @@ use crate::driver::{Answered, TurnError, Usage};
 
 impl TurnError {
     /// A turn that never came to an answer.
-    pub(crate) fn refused(kind: OpErrorKind, message: String) -> Self {
+    pub fn refused(kind: OpErrorKind, message: String) -> Self {
         Self {
             kind,
             message,

@@ -7,7 +7,8 @@ use super::{Mapper, over};
 use crate::acp::ending;
 use crate::acp::protocol::{self, Open};
 use crate::acp::session::{self, Model};
-use crate::supervised::{Action, agent_error, failed, text};
+use crate::driver::TurnError;
+use crate::supervised::{Action, agent_error, text};
 
 impl Mapper {
     pub(super) fn greeted(&mut self, agent: &Value) -> Vec<Action> {
@@ -19,7 +20,10 @@ impl Mapper {
                 "{name} speaks {speaks} of the Agent Client Protocol; this version of Longhaul speaks version {} only",
                 protocol::VERSION
             );
-            return vec![over(Err(failed(OpErrorKind::BadRequest, words)))];
+            return vec![over(Err(TurnError::refused(
+                OpErrorKind::BadRequest,
+                words,
+            )))];
         }
         if self.task.keyed {
             self.key_login = session::key_login(agent);
@@ -69,7 +73,10 @@ impl Mapper {
             Model::Missing(offered) => {
                 let (name, asked) = (self.task.name, &self.task.model);
                 let words = format!("{name} does not offer the model {asked}; it offers {offered}");
-                vec![over(Err(failed(OpErrorKind::BadRequest, words)))]
+                vec![over(Err(TurnError::refused(
+                    OpErrorKind::BadRequest,
+                    words,
+                )))]
             }
         }
     }
