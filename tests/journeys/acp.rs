@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 
 use crate::rough::{run, say, start};
-use crate::support::{SOON, World, nano, op, open_review, text};
+use crate::support::{SOON, World, hangs, nano, op, open_review, text, waits};
 
 #[tokio::test]
 async fn an_acp_agent_asks_is_approved_and_completes() -> Result<()> {
@@ -54,12 +54,7 @@ async fn an_acp_agent_asks_is_approved_and_completes() -> Result<()> {
 async fn an_acp_agent_outlives_the_daemon() -> Result<()> {
     let mut world = World::new().await?;
     let (effects, go) = (world.effects(), world.daemon.home.place("go"));
-    let slow = format!(
-        "{}; while [ ! -e {} ]; do sleep 0.05; done; {}",
-        effects.shell("begun"),
-        go.display(),
-        effects.shell("ended")
-    );
+    let slow = waits(&effects, &go);
     let script = json!({"turn": [run(&slow), say("All done.")]});
     let id = start(&world, "acp", script, &["--policy", "hands-off"]).await?;
     effects.wait_for("begun", 1, SOON).await?;
@@ -97,11 +92,7 @@ async fn a_question_of_an_acp_agent_outlives_the_daemon() -> Result<()> {
 async fn is_brought_back(resumes: &str) -> Result<(Value, World)> {
     let mut world = World::new().await?;
     let (effects, go) = (world.effects(), world.daemon.home.place("go"));
-    let slow = format!(
-        "{}; [ -e {} ] || sleep 600",
-        effects.shell("begun"),
-        go.display()
-    );
+    let slow = hangs(&effects, &go);
     let script = json!({"resumes": resumes, "turn": [
         run(&effects.shell("before")), run(&slow), run(&effects.shell("after")), say("All done."),
     ]});
@@ -113,10 +104,7 @@ async fn is_brought_back(resumes: &str) -> Result<(Value, World)> {
     let review = world.review(&id, "in_doubt").await?;
     ensure!(text(&review, "title")?.contains("begun"), "{review:#}");
     effects.at_most_once("begun")?;
-    world
-        .cli(&["answer", &text(&review, "id")?, "happened"])
-        .await?
-        .ok()?;
+    world.happened(&review).await?;
     let run = world.completed(&id).await?;
     ensure!(
         text(&run["recovery"], "briefing")?.contains("begun"),

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use testkit::testkit_binary;
 
-use crate::support::{QUICK, SOON, World, nano, op, text};
+use crate::support::{QUICK, SOON, World, hangs, nano, op, text, waits};
 
 /// A run of a scripted agent that takes these steps.
 pub(crate) async fn start(world: &World, steps: Value, flags: &[&str]) -> Result<String> {
@@ -121,12 +121,7 @@ async fn what_the_agent_asks_for_becomes_a_review() -> Result<()> {
 async fn an_agent_outlives_the_daemon() -> Result<()> {
     let mut world = World::new().await?;
     let (effects, go) = (world.effects(), world.daemon.home.place("go"));
-    let slow = format!(
-        "{}; while [ ! -e {} ]; do sleep 0.05; done; {}",
-        effects.shell("begun"),
-        go.display(),
-        effects.shell("ended")
-    );
+    let slow = waits(&effects, &go);
     let id = start(
         &world,
         json!([bash(&slow), {"do": "text", "text": "All done."}]),
@@ -156,11 +151,7 @@ async fn an_agent_outlives_the_daemon() -> Result<()> {
 async fn an_agent_lost_to_a_power_cut_is_brought_back_with_a_briefing() -> Result<()> {
     let mut world = World::new().await?;
     let (effects, go) = (world.effects(), world.daemon.home.place("go"));
-    let slow = format!(
-        "{}; [ -e {} ] || sleep 600",
-        effects.shell("begun"),
-        go.display()
-    );
+    let slow = hangs(&effects, &go);
     let steps = json!([
         bash(&effects.shell("before")),
         bash(&slow),
@@ -173,10 +164,7 @@ async fn an_agent_lost_to_a_power_cut_is_brought_back_with_a_briefing() -> Resul
     world.daemon.launch().await?;
     let review = world.review(&id, "in_doubt").await?;
     effects.at_most_once("begun")?;
-    world
-        .cli(&["answer", &text(&review, "id")?, "happened"])
-        .await?
-        .ok()?;
+    world.happened(&review).await?;
     let run = world.completed(&id).await?;
     effects.nothing_twice()?;
     assert_eq!(
@@ -207,10 +195,7 @@ async fn an_agent_that_dies_interrupts_the_run_and_resume_goes_on() -> Result<()
         world.json(&["resume", &id]).await?;
     }
     let review = world.review(&id, "in_doubt").await?;
-    world
-        .cli(&["answer", &text(&review, "id")?, "happened"])
-        .await?
-        .ok()?;
+    world.happened(&review).await?;
     world.completed(&id).await?;
     effects.nothing_twice()?;
     assert_eq!(effects.count("after")?, 1);

@@ -239,8 +239,7 @@ async fn a_call_that_was_not_asked_about_is_in_doubt_when_its_agent_dies() -> Re
         interrupted(world, &id, "agent_died").await?;
         world.json(&["resume", &id]).await?;
         let doubt = world.review(&id, "in_doubt").await?;
-        let answer = ["answer", &text(&doubt, "id")?, "happened"];
-        world.cli(&answer).await?.ok()?;
+        world.happened(&doubt).await?;
         world.completed(&id).await?;
         effects.nothing_twice()?;
         assert_eq!(effects.count(language)?, 1);

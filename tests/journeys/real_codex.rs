@@ -18,7 +18,7 @@ use crate::gateway::{no_process_has_the_key, no_secret_is_written};
 use crate::real_agent::{
     PATIENCE, completed, nothing_was_refused, one_after_another, review, the_tokens_are_the_servers,
 };
-use crate::support::{World, nano, op, text};
+use crate::support::{World, hangs, nano, op, text, waits};
 
 #[tokio::test]
 async fn real_codex_mends_asks_and_is_accounted_for() -> Result<()> {
@@ -75,11 +75,7 @@ async fn real_codex_is_brought_back_after_a_power_cut() -> Result<()> {
     };
     let mut world = codex.world().await?;
     let (effects, go) = (world.effects(), world.daemon.home.place("go"));
-    let slow = format!(
-        "{}; [ -e {} ] || sleep 600",
-        effects.shell("begun"),
-        go.display()
-    );
+    let slow = hangs(&effects, &go);
     let commands = [effects.shell("before"), slow, effects.shell("after")];
     world
         .server
@@ -96,10 +92,7 @@ async fn real_codex_is_brought_back_after_a_power_cut() -> Result<()> {
     let doubt = review(&world, &id, "in_doubt").await?;
     ensure!(text(&doubt, "title")?.contains("begun"), "{doubt:#}");
     assert_eq!(effects.count("begun")?, 1);
-    world
-        .cli(&["answer", &text(&doubt, "id")?, "happened"])
-        .await?
-        .ok()?;
+    world.happened(&doubt).await?;
     completed(&world, &id).await?;
 
     effects.nothing_twice()?;
@@ -115,12 +108,7 @@ async fn real_codex_outlives_the_daemon() -> Result<()> {
     };
     let mut world = codex.world().await?;
     let (effects, go) = (world.effects(), world.daemon.home.place("go"));
-    let slow = format!(
-        "{}; while [ ! -e {} ]; do sleep 0.05; done; {}",
-        effects.shell("begun"),
-        go.display(),
-        effects.shell("ended")
-    );
+    let slow = waits(&effects, &go);
     let commands = [slow, effects.shell("after")];
     world
         .server

@@ -12,7 +12,7 @@ use testkit::model_server::{Script, Turn};
 
 use self::program::OpenCode;
 use crate::real_agent::{PATIENCE, completed, nothing_was_refused, one_after_another, review};
-use crate::support::{nano, op, text};
+use crate::support::{hangs, nano, op, text};
 
 #[tokio::test]
 #[ignore = "takes a minute, and 350 MB from npm"]
@@ -67,11 +67,7 @@ async fn real_opencode_is_brought_back_after_a_power_cut() -> Result<()> {
     };
     let mut world = opencode.world().await?;
     let (effects, go) = (world.effects(), world.daemon.home.place("go"));
-    let slow = format!(
-        "{}; [ -e {} ] || sleep 600",
-        effects.shell("begun"),
-        go.display()
-    );
+    let slow = hangs(&effects, &go);
     let commands = [effects.shell("before"), slow, effects.shell("after")];
     world
         .server
@@ -87,10 +83,7 @@ async fn real_opencode_is_brought_back_after_a_power_cut() -> Result<()> {
     let doubt = review(&world, &id, "in_doubt").await?;
     ensure!(text(&doubt, "title")?.contains("begun"), "{doubt:#}");
     assert_eq!(effects.count("begun")?, 1);
-    world
-        .cli(&["answer", &text(&doubt, "id")?, "happened"])
-        .await?
-        .ok()?;
+    world.happened(&doubt).await?;
     let run = completed(&world, &id).await?;
 
     effects.nothing_twice()?;

@@ -1,7 +1,7 @@
 //! What every journey starts from: a home of its own, a daemon in it, a scripted model
 //! behind real HTTP, a project to work on.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
@@ -136,6 +136,12 @@ impl World {
         open_review(&shown, kind).context("a review")
     }
 
+    /// Says of an operation in doubt that it happened.
+    pub(crate) async fn happened(&self, doubt: &Value) -> Result<()> {
+        let answer = ["answer", &text(doubt, "id")?, "happened"];
+        self.cli(&answer).await?.ok().map(drop)
+    }
+
     /// All of what the model was sent in the last request of a script, as text.
     pub(crate) fn last_request(&self, script: &str) -> Result<RequestRecord> {
         let requests = self.server.requests_of(script);
@@ -164,6 +170,19 @@ pub(crate) fn home(config: &str) -> Result<TestHome> {
     home.set_env("LH_OTHER_KEY", "test-key-not-real-0002");
     home.configure(config)?;
     Ok(home)
+}
+
+/// A command that hangs once it has `begun`, to be killed; with the file `go` it ends.
+pub(crate) fn hangs(effects: &EffectLedger, go: &Path) -> String {
+    let begun = effects.shell("begun");
+    format!("{begun}; [ -e {} ] || sleep 600", go.display())
+}
+
+/// A command that has `begun`, waits for the file `go`, and has `ended`.
+pub(crate) fn waits(effects: &EffectLedger, go: &Path) -> String {
+    let (begun, ended) = (effects.shell("begun"), effects.shell("ended"));
+    let go = go.display();
+    format!("{begun}; while [ ! -e {go} ]; do sleep 0.05; done; {ended}")
 }
 
 /// The run's open review of a kind.
